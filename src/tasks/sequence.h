@@ -1,0 +1,41 @@
+// A sequence: one text or pair as the model reads it, between a task and the engine. Plain data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "text/tokenizer.h"
+
+namespace winnow {
+
+struct Sequence {
+  std::vector<int32_t> ids;       // special tokens included
+  std::vector<int32_t> type_ids;  // as many
+};
+
+// What the model gave for one sequence: L logits of a classifier, or D values of an embedding.
+using Output = std::vector<float>;
+
+// How a task cuts what is too long for the model.
+struct Truncation {
+  bool enabled = true;  // false: too long is kTooLong, naming the limit and the length
+  TruncationSide side = TruncationSide::kRight;
+  int max_length = 0;  // tokens in all, special tokens included; 0: the model's own limit; never above that
+};
+
+// Why one input of a request was refused while its neighbours were served.
+struct InputError {
+  Code code;
+  std::string message;
+};
+
+// An input's sequence, or why it has none.
+struct Encoded {
+  Sequence sequence;
+  std::optional<InputError> error;
+};
+
+}  // namespace winnow
