@@ -1,0 +1,156 @@
+// Softmax attention of one text and one head. Included by isa_*.cpp after linear.inl.
+//
+// Keys are walked in blocks of kKeyBlock from the text's first, with a running maximum and sum (Milakov & Gimelshein
+// 2018, algorithm 3; Dao et al. 2022), so a query's result is a function of its text alone. Both products are the
+// same tile as linear_f32's: scores = q tile * keys as columns, out = probabilities tile * values.
+
+constexpr float kLog2E = 1.44269504088896340736f;
+
+struct AttentionScratch {
+  float* keys;    // [keys / 16][head size][16]
+  float* values;  // [head size / 16][keys][16]
+  float* q;       // [head size][R]
+  float* scores;  // [R][kKeyBlock]
+  float* sums;    // [R][head size rounded up to 16], then the probabilities as [kKeyBlock][R]
+};
+
+inline void pack_keys_values(const AttentionHead& a, const AttentionScratch& s) {
+  for (int64_t key = 0; key < a.keys; ++key) {
+    const float* from = a.k + key * a.k_stride;
+    float* to = s.keys + key / kLanes * a.head_size * kLanes + key % kLanes;
+    for (int64_t i = 0; i < a.head_size; ++i) to[i * kLanes] = from[i];
+  }
+  const int64_t padding = (a.keys + kLanes - 1) / kLanes * kLanes;
+  for (int64_t key = a.keys; key < padding; ++key)
+    for (int64_t i = 0; i < a.head_size; ++i)
+      s.keys[key / kLanes * a.head_size * kLanes + i * kLanes + key % kLanes] = 0.0f;
+  for (int64_t panel = 0; panel * kLanes < a.head_size; ++panel) {
+    const int columns = static_cast<int>(a.head_size - panel * kLanes < kLanes ? a.head_size - panel * kLanes : kLanes);
+    for (int64_t key = 0; key < a.keys; ++key)
+      store(s.values + (panel * a.keys + key) * kLanes, load(a.v + key * a.v_stride + panel * kLanes, columns));
+  }
+}
+
+// scores[r][c] for the block's keys, in units of log2 (scale and log2 e are in q already).
+template <int R>
+inline void score_block(const AttentionHead& a, const AttentionScratch& s, int64_t first_key, int64_t block) {
+  const int64_t panel_stride = a.head_size * kLanes;
+  for (int64_t c = 0; c < block;) {
+    const float* panels = s.keys + (first_key + c) * a.head_size;
+    if (kPanelTile == 2 && c + kLanes < block) {
+      F32x16 sums[R][2];
+      for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = zero();
+      multiply<R, 2>(s.q, panels, panel_stride, a.head_size, sums);
+      for (int r = 0; r < R; ++r) {
+        store(s.scores + r * kKeyBlock + c, sums[r][0]);
+        store(s.scores + r * kKeyBlock + c + kLanes, sums[r][1]);
+      }
+      c += 2 * kLanes;
+    } else {
+      F32x16 sums[R][1];
+      for (int r = 0; r < R; ++r) sums[r][0] = zero();
+      multiply<R, 1>(s.q, panels, panel_stride, a.head_size, sums);
+      for (int r = 0; r < R; ++r) store(s.scores + r * kKeyBlock + c, sums[r][0]);
+      c += kLanes;
+    }
+  }
+}
+
+// Turns a row of `block` scores into 2^(score - maximum), 0 past the block's end; updates maximum and sum. Returns what
+// earlier sums are to be multiplied by.
+inline float soften(float* row, int64_t block, float& maximum, float& sum) {
+  constexpr float kLowest = -3.0e38f;
+  F32x16 top = splat(kLowest);
+  const int64_t whole = block / kLanes * kLanes;
+  const int tail = static_cast<int>(block - whole);
+  for (int64_t c = 0; c < whole; c += kLanes) top = max(top, load(row + c));
+  if (tail) {
+    for (int c = tail; c < kLanes; ++c) row[whole + c] = kLowest;
+    top = max(top, load(row + whole));
+  }
+  const float before = maximum;
+  const float highest = max_lanes(top);
+  maximum = highest > before ? highest : before;
+  F32x16 total = zero();
+  const F32x16 shift = splat(maximum);
+  for (int64_t c = 0; c < whole; c += kLanes) {
+    const F32x16 p = exp2(sub(load(row + c), shift));
+    store(row + c, p);
+    total = add(total, p);
+  }
+  if (tail) {
+    const F32x16 p = exp2(sub(load(row + whole), shift));
+    store(row + whole, p);
+    for (int c = tail; c < kLanes; ++c) row[whole + c] = 0.0f;
+    total = add(total, load(row + whole));
+  }
+  alignas(64) float rescale[kLanes];
+  store(rescale, exp2(splat(before - maximum)));
+  sum = __builtin_fmaf(sum, rescale[0], sum_lanes(total));
+  return rescale[0];
+}
+
+template <int R, int P>
+inline void mix_panels(const AttentionHead& a, const AttentionScratch& s, int64_t first_key, int64_t block,
+                       int64_t panel, const float* rescale, float* tile) {
+  const int64_t width = (a.head_size + kLanes - 1) / kLanes * kLanes;
+  F32x16 sums[R][P];
+  for (int r = 0; r < R; ++r)
+    for (int p = 0; p < P; ++p)
+      sums[r][p] = first_key == 0
+                       ? zero()
+                       : mul(load(s.sums + r * width + (panel + p) * kLanes), splat(rescale[r]));
+  multiply<R, P>(tile, s.values + (panel * a.keys + first_key) * kLanes, a.keys * kLanes, block, sums);
+  for (int r = 0; r < R; ++r)
+    for (int p = 0; p < P; ++p) store(s.sums + r * width + (panel + p) * kLanes, sums[r][p]);
+}
+
+template <int R>
+void attend_rows(const AttentionHead& a, const AttentionScratch& s, int64_t row) {
+  const float scale = a.scale * kLog2E;
+  for (int r = 0; r < R; ++r)
+    for (int64_t i = 0; i < a.head_size; ++i) s.q[i * R + r] = a.q[(row + r) * a.q_stride + i] * scale;
+  float maximum[R], sum[R], rescale[R];
+  for (int r = 0; r < R; ++r) maximum[r] = -3.0e38f, sum[r] = 0.0f;
+  const int64_t panels = (a.head_size + kLanes - 1) / kLanes;
+  for (int64_t key = 0; key < a.keys; key += kKeyBlock) {
+    const int64_t block = a.keys - key < kKeyBlock ? a.keys - key : kKeyBlock;
+    score_block<R>(a, s, key, block);
+    for (int r = 0; r < R; ++r) rescale[r] = soften(s.scores + r * kKeyBlock, block, maximum[r], sum[r]);
+    float* tile = s.sums + kMaxRowTile * panels * kLanes;
+    transpose_tile(s.scores, kKeyBlock, R, block, tile);
+    int64_t panel = 0;
+    if (kPanelTile == 2)
+      for (; panel + 2 <= panels; panel += 2) mix_panels<R, 2>(a, s, key, block, panel, rescale, tile);
+    for (; panel < panels; ++panel) mix_panels<R, 1>(a, s, key, block, panel, rescale, tile);
+  }
+  for (int r = 0; r < R; ++r) {
+    const F32x16 inverse = splat(1.0f / sum[r]);
+    for (int64_t panel = 0; panel < panels; ++panel)
+      store_columns(a.out + (row + r) * a.out_stride, panel, a.head_size,
+                    mul(load(s.sums + (r * panels + panel) * kLanes), inverse));
+  }
+}
+
+template <int R>
+inline void attend_tile(const AttentionHead& a, const AttentionScratch& s, int rows, int64_t row) {
+  if (rows == R) return attend_rows<R>(a, s, row);
+  if constexpr (R > 1) attend_tile<(R + 1) / 2>(a, s, rows, row);
+}
+
+void attention_head(const AttentionHead& a) {
+  const int64_t keys16 = (a.keys + kLanes - 1) / kLanes * kLanes;
+  const int64_t size16 = (a.head_size + kLanes - 1) / kLanes * kLanes;
+  AttentionScratch s;
+  s.keys = a.scratch;
+  s.values = s.keys + keys16 * a.head_size;
+  s.scores = s.values + a.keys * size16;
+  s.sums = s.scores + kMaxRowTile * kKeyBlock;
+  s.q = s.sums + kMaxRowTile * (size16 + kKeyBlock);
+  pack_keys_values(a, s);
+  for (int64_t row = 0; row < a.queries;) {
+    const int rows = tile_rows<kRowTile>(a.queries - row);
+    attend_tile<kRowTile>(a, s, rows, row);
+    row += rows;
+  }
+}

@@ -1,0 +1,244 @@
+// The CPU's kernels: shares of rows to threads, each computed by the chosen instruction set's functions (isa.h).
+#include "ops/cpu/cpu_kernels.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/error.h"
+#include "ops/cpu/isa.h"
+#include "ops/cpu/pack.h"
+
+namespace winnow {
+namespace {
+
+using cpu::Isa;
+
+constexpr int64_t kTileBytes = 300'000;  // of x that a task lays out: with two panels of weights, within most L2 caches
+constexpr int64_t kMostRows = 96;        // more gains nothing: the panels have left L1 anyway
+
+int64_t round_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
+
+cpu::Act act_of(Activation a) { return a == Activation::kGelu ? cpu::Act::kGelu : cpu::Act::kNone; }
+
+// How a product is cut into tasks: blocks of rows, and of panels where there are too few rows for every thread.
+struct Cut {
+  int64_t rows, panels;  // of one task
+  int64_t row_blocks, panel_blocks;
+
+  Cut(int64_t all_rows, int64_t all_panels, int64_t row_bytes, const Isa& isa, int threads) {
+    rows = std::clamp(kTileBytes / row_bytes, int64_t{1}, kMostRows);
+    rows = std::min(round_up(rows, isa.row_tile), round_up(all_rows, isa.row_tile));
+    if (all_rows < rows * threads * 2) {  // few rows: equal shares, whole tiles
+      const int64_t shares = std::clamp<int64_t>(all_rows / isa.row_tile, 1, threads * 2);
+      rows = round_up((all_rows + shares - 1) / shares, isa.row_tile);
+    }
+    row_blocks = (all_rows + rows - 1) / rows;
+    const int64_t want = std::clamp<int64_t>((threads * 4 + row_blocks - 1) / row_blocks, 1, all_panels);
+    panels = threads == 1 || row_blocks >= threads * 4 ? all_panels : round_up((all_panels + want - 1) / want, isa.panel_tile);
+    panel_blocks = (all_panels + panels - 1) / panels;
+  }
+};
+
+// Calls body(begin, end, worker) over shares of [0, count).
+template <typename Body>
+void share(Stream& stream, int64_t count, int64_t grain, Body body) {
+  stream.pool().run((count + grain - 1) / grain, [&](int64_t task, int worker) {
+    body(task * grain, std::min(count, (task + 1) * grain), worker);
+  });
+}
+
+template <const Isa* (*isa)()>
+void linear(const LinearArgs& a, Stream& stream) {
+  if (a.rows == 0) return;
+  const auto& w = static_cast<const cpu::PackedF32&>(*a.weight);
+  const Cut cut(a.rows, w.panel_count, a.in * 4, *isa(), stream.pool().threads());
+  stream.pool().run(cut.row_blocks * cut.panel_blocks, [&](int64_t task, int worker) {
+    const int64_t row = task / cut.panel_blocks * cut.rows, panel = task % cut.panel_blocks * cut.panels;
+    cpu::LinearF32 args{.x = a.x, .x_stride = a.x_stride, .panels = w.panels.data(), .bias = w.bias.data(),
+                        .out = a.out, .out_stride = a.out_features, .k = a.in, .n = a.out_features,
+                        .act = act_of(a.activation),
+                        .scratch = static_cast<float*>(stream.scratch(worker, cut.rows * a.in * 4))};
+    isa()->linear_f32(args, row, std::min(a.rows, row + cut.rows), panel, std::min(w.panel_count, panel + cut.panels));
+  });
+}
+
+// Quantised rows of x: every task of a product reads them, so they are made first.
+struct QuantizedRows {
+  std::vector<uint8_t> q;
+  std::vector<float> scale;
+  std::vector<int32_t> zero;
+};
+
+template <const Isa* (*isa)()>
+void linear_i8(const LinearArgs& a, Stream& stream) {
+  if (a.rows == 0) return;
+  const auto& w = static_cast<const cpu::PackedI8&>(*a.weight);
+  thread_local QuantizedRows rows;  // of the calling thread: kept so that a pass allocates nothing
+  const int64_t q_stride = w.k4 * 4;
+  rows.q.resize(std::max<size_t>(rows.q.size(), a.rows * q_stride));
+  rows.scale.resize(std::max<size_t>(rows.scale.size(), a.rows));
+  rows.zero.resize(std::max<size_t>(rows.zero.size(), a.rows));
+  QuantizedRows& made = rows;  // the workers must see the caller's rows, not their own
+  const cpu::Quantize quantize{.x = a.x, .x_stride = a.x_stride, .q = made.q.data(), .q_stride = q_stride,
+                               .scale = made.scale.data(), .zero = made.zero.data(), .cols = a.in};
+  share(stream, a.rows, 64, [&](int64_t begin, int64_t end, int) { isa()->quantize(quantize, begin, end); });
+  const Cut cut(a.rows, w.panel_count, q_stride, *isa(), stream.pool().threads());
+  stream.pool().run(cut.row_blocks * cut.panel_blocks, [&](int64_t task, int worker) {
+    const int64_t row = task / cut.panel_blocks * cut.rows, panel = task % cut.panel_blocks * cut.panels;
+    cpu::LinearI8 args{.q = made.q.data(), .q_stride = q_stride, .scale = made.scale.data(), .zero = made.zero.data(),
+                       .panels = w.panels.data(), .steps = w.i8_steps(), .w_sum = w.w_sum.data(),
+                       .w_scale = w.w_scale.data(), .bias = w.bias.data(), .out = a.out,
+                       .out_stride = a.out_features, .k4 = w.k4, .n = a.out_features, .act = act_of(a.activation),
+                       .scratch = static_cast<int32_t*>(stream.scratch(worker, cut.rows * q_stride))};
+    isa()->linear_i8(args, row, std::min(a.rows, row + cut.rows), panel, std::min(w.panel_count, panel + cut.panels));
+  });
+}
+
+template <const Isa* (*isa)()>
+void attention(const AttentionArgs& a, Stream& stream) {
+  const auto texts = static_cast<int64_t>(a.q_starts.size()) - 1;
+  const int64_t width = a.heads * a.head_size;
+  stream.pool().run(texts * a.heads, [&](int64_t task, int worker) {
+    const int64_t text = task / a.heads, column = task % a.heads * a.head_size;
+    const int64_t q = a.q_starts[text], k = a.k_starts[text];
+    const int64_t queries = a.q_starts[text + 1] - q, keys = a.k_starts[text + 1] - k;
+    if (queries == 0) return;
+    const int64_t scratch = cpu::attention_scratch_floats(keys, a.head_size) * 4;
+    isa()->attention_head({.q = a.q + q * a.q_stride + column, .k = a.k + k * a.k_stride + column,
+                           .v = a.v + k * a.v_stride + column, .out = a.out + q * width + column,
+                           .q_stride = a.q_stride, .k_stride = a.k_stride, .v_stride = a.v_stride,
+                           .out_stride = width, .queries = queries, .keys = keys, .head_size = a.head_size,
+                           .scale = a.scale, .scratch = static_cast<float*>(stream.scratch(worker, scratch))});
+  });
+}
+
+template <const Isa* (*isa)()>
+void add_layer_norm(const AddLayerNormArgs& a, Stream& stream) {
+  const cpu::AddLayerNorm args{.x = a.x, .residual = a.residual, .weight = a.weight, .bias = a.bias, .out = a.out,
+                               .cols = a.cols, .eps = a.eps};
+  share(stream, a.rows, 64, [&](int64_t begin, int64_t end, int) { isa()->add_layer_norm(args, begin, end); });
+}
+
+template <const Isa* (*isa)()>
+void embed_sum(const EmbedSumArgs& a, Stream& stream) {
+  cpu::EmbedSum args{};
+  args.count = static_cast<int>(a.tables.size());
+  args.out = a.out;
+  args.cols = a.cols;
+  for (int i = 0; i < args.count; ++i) {
+    const Table& table = a.tables[i];
+    args.tables[i] = {table.rows.data(), table.rows.dtype() == DType::u8, table.scale, table.zero};
+    args.indices[i] = a.indices[i].data();
+  }
+  share(stream, a.rows, 64, [&](int64_t begin, int64_t end, int) { isa()->embed_sum(args, begin, end); });
+}
+
+void gather_rows(const GatherRowsArgs& a, Stream&) {
+  for (size_t i = 0; i < a.rows.size(); ++i)
+    std::copy_n(a.x + a.rows[i] * a.x_stride, a.cols, a.out + static_cast<int64_t>(i) * a.cols);
+}
+
+void mean_rows(const MeanRowsArgs& a, Stream& stream) {
+  share(stream, static_cast<int64_t>(a.starts.size()) - 1, 1, [&](int64_t text, int64_t, int) {
+    float* out = a.out + text * a.cols;
+    std::fill_n(out, a.cols, 0.0f);
+    const int64_t begin = a.starts[text], end = a.starts[text + 1];
+    for (int64_t row = begin; row < end; ++row)
+      for (int64_t c = 0; c < a.cols; ++c) out[c] += a.x[row * a.cols + c];
+    if (end > begin)
+      for (int64_t c = 0; c < a.cols; ++c) out[c] /= static_cast<float>(end - begin);
+  });
+}
+
+template <const Isa* (*isa)()>
+void gelu(const ElementwiseArgs& a, Stream& stream) {
+  share(stream, a.count, 1 << 14, [&](int64_t begin, int64_t end, int) {
+    isa()->gelu(a.x + begin, a.out + begin, end - begin);
+  });
+}
+
+void tanh_of(const ElementwiseArgs& a, Stream&) {
+  for (int64_t i = 0; i < a.count; ++i) a.out[i] = std::tanh(a.x[i]);
+}
+
+template <const Isa* (*isa)()>
+Linear pack_linear(LinearSource source, DType dtype) {
+  Linear linear{.in = source.in, .out = source.out, .dtype = dtype, .packed = nullptr};
+  if (dtype == DType::i8) linear.packed = std::make_shared<cpu::PackedI8>(std::move(source), isa()->i8_steps);
+  else linear.packed = std::make_shared<cpu::PackedF32>(source);
+  return linear;
+}
+
+template <const Isa* (*isa)()>
+const Kernels& table() {
+  static const Kernels kernels{.device = std::string("cpu ") + isa()->name,
+                               .pack_linear = pack_linear<isa>,
+                               .linear = linear<isa>,
+                               .linear_i8 = linear_i8<isa>,
+                               .attention = attention<isa>,
+                               .add_layer_norm = add_layer_norm<isa>,
+                               .embed_sum = embed_sum<isa>,
+                               .gather_rows = gather_rows,
+                               .mean_rows = mean_rows,
+                               .gelu = gelu<isa>,
+                               .tanh = tanh_of};
+  return kernels;
+}
+
+struct Choice {
+  std::string_view name;
+  bool usable;
+  const Isa* (*isa)();
+  const Kernels& (*kernels)();
+};
+
+std::array<Choice, 3> choices() {
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512vnni");
+  return {Choice{"avx512", avx512, cpu::avx512_isa, table<cpu::avx512_isa>},
+          Choice{"avx2", avx2, cpu::avx2_isa, table<cpu::avx2_isa>},
+          Choice{"plain", true, cpu::plain_isa, table<cpu::plain_isa>}};
+}
+
+Choice chosen(std::string_view isa) {
+  for (const Choice& choice : choices())
+    if (choice.usable && choice.name == isa) return choice;
+  std::string usable;
+  for (const std::string& name : usable_isas()) usable += " " + name;
+  fail(Code::kUnsupported, "cpu: want an instruction set of", usable, ", got ", isa);
+}
+
+}  // namespace
+
+std::vector<std::string> usable_isas() {
+  std::vector<std::string> out;
+  for (const Choice& choice : choices())
+    if (choice.usable) out.emplace_back(choice.name);
+  return out;
+}
+
+std::string best_isa() { return usable_isas().front(); }
+
+const Kernels& cpu_kernels(std::string_view isa) { return chosen(isa).kernels(); }
+
+std::vector<std::pair<std::string, std::string>> kernel_report(std::string_view isa) {
+  const Isa& table = *chosen(isa).isa();
+  const std::string tile = cat(table.name, ", tiles of ", table.row_tile, " rows x ", table.panel_tile * cpu::kPanel, " columns");
+  return {{"linear f32", tile},
+          {"linear int8", cat(table.name, ", ", table.linear_i8_name)},
+          {"attention", cat(table.name, ", keys in blocks of ", cpu::kKeyBlock)},
+          {"layer norm, embedding, gelu, quantise", table.name}};
+}
+
+std::vector<std::pair<std::string, bool>> cpu_features() {
+  __builtin_cpu_init();
+  return {{"avx2", __builtin_cpu_supports("avx2")},         {"fma", __builtin_cpu_supports("fma")},
+          {"avx512f", __builtin_cpu_supports("avx512f")},   {"avx512bw", __builtin_cpu_supports("avx512bw")},
+          {"avx512vl", __builtin_cpu_supports("avx512vl")}, {"avx512_vnni", __builtin_cpu_supports("avx512vnni")}};
+}
+
+}  // namespace winnow
