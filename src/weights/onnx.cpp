@@ -1,8 +1,8 @@
 #include "weights/onnx.h"
 
 #include <cmath>
-#include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "base/mapped_file.h"
 #include "weights/blame.h"
@@ -35,16 +35,18 @@ std::string module_of(std::string_view node_name) {
   return path;
 }
 
+// Finds which initializers are parameters, and their names.
 class ParameterNamer {
  public:
   ParameterNamer(const OnnxGraph& graph, const std::string& path) : graph_(graph), path_(path) {
-    for (const OnnxTensor& tensor : graph.initializers) {
-      if (tensor.name.empty()) corrupt(path_, tensor.offset, "want an initializer with a name");
-      const auto [at, is_new] = by_name_.emplace(tensor.name, &tensor);
-      if (!is_new)
-        corrupt(path_, tensor.offset, "want one initializer ", quoted(tensor.name),
-                ", got another at byte ", at->second->offset);
-    }
+    for (const OnnxTensor& tensor : graph.initializers)
+      name_tensor(tensor.name, tensor, tensor.offset);
+    // An exporter keeps one of several equal tensors and lets Identity nodes give it the other
+    // names.
+    for (const OnnxNode& node : graph.nodes)
+      if (node.op == "Identity" && node.inputs.size() == 1 && node.outputs.size() == 1)
+        if (const OnnxTensor* tensor = initializer(node.inputs[0]))
+          name_tensor(node.outputs[0], *tensor, node.offset);
   }
 
   std::vector<StoredTensor> run() {
@@ -52,24 +54,35 @@ class ParameterNamer {
       if (node.op == "MatMulInteger") take_quantized_product(node);
       if (node.op == "MatMul" || node.op == "Gemm") take_product(node);
     }
-    for (const OnnxTensor& tensor : graph_.initializers)
-      if (!used_.contains(tensor.name) && tensor.name.ends_with(kQuantized)) take_table(tensor);
-    for (const OnnxTensor& tensor : graph_.initializers)
-      if (!used_.contains(tensor.name)) put(std::string(tensor.name), tensor, false, {});
+    for (const auto& [name, tensor] : named_)
+      if (!used_.contains(name) && name.ends_with(kQuantized)) take_table(name, *tensor);
+    for (const auto& [name, tensor] : named_)
+      if (!used_.contains(name)) put(std::string(name), name, *tensor, false, {});
     return std::move(out_);
   }
 
  private:
+  void name_tensor(std::string_view name, const OnnxTensor& tensor, int64_t offset) {
+    if (name.empty()) corrupt(path_, offset, "want an initializer with a name");
+    const auto [at, is_new] = by_name_.emplace(name, &tensor);
+    if (!is_new)
+      corrupt(path_, offset, "want one tensor ", quoted(name), ", got another at byte ",
+              at->second->offset);
+    named_.emplace_back(name, &tensor);
+  }
+
   const OnnxTensor* initializer(std::string_view name) const {
     const auto found = by_name_.find(name);
     return found == by_name_.end() ? nullptr : found->second;
   }
 
-  // A module that runs twice names its weight twice: the same tensor is one parameter, two tensors
-  // are a mistake that NamedTensors reports.
-  void put(std::string name, const OnnxTensor& tensor, bool transposed, Quantization quantization) {
-    used_.insert(tensor.name);
-    if (!placed_.emplace(name, &tensor).second && placed_.at(name) == &tensor) return;
+  // `stored`: the name by which the graph knows it. A module that runs twice names its weight
+  // twice: the same tensor is one parameter, two tensors are a mistake that NamedTensors reports.
+  void put(std::string name, std::string_view stored, const OnnxTensor& tensor, bool transposed,
+           Quantization quantization) {
+    used_.insert(stored);
+    const auto [at, is_new] = placed_.emplace(name, &tensor);
+    if (!is_new && at->second == &tensor) return;
     out_.push_back({.name = std::move(name),
                     .dtype = tensor.dtype,
                     .shape = tensor.shape,
@@ -91,92 +104,91 @@ class ParameterNamer {
     const OnnxTensor* weight = node.inputs.size() > 1 ? initializer(node.inputs[1]) : nullptr;
     if (!weight || weight->shape.rank() != 2) return;  // two activations, or a scalar
     const OnnxAttribute* flipped = node.op == "Gemm" ? node.attribute("transB") : nullptr;
-    put(parameter_name(weight->name, node), *weight, !(flipped && flipped->integer != 0), {});
+    put(parameter_name(node.inputs[1], node), node.inputs[1], *weight,
+        !(flipped && flipped->integer != 0), {});
   }
 
   void take_quantized_product(const OnnxNode& node) {
     const OnnxTensor* weight = node.inputs.size() > 1 ? initializer(node.inputs[1]) : nullptr;
     if (!weight) return;  // a product of two activations
+    const std::string_view name = node.inputs[1];
     if (weight->shape.rank() != 2)
-      unsupported(path_, weight->offset, "tensor ", quoted(weight->name),
+      unsupported(path_, weight->offset, "tensor ", quoted(name),
                   ": want a product's weight of 2 dimensions, got ", weight->shape);
-    const std::string_view base = base_of(*weight);
-    const OnnxTensor* zero = nullptr;
-    if (node.inputs.size() > 3 && !node.inputs[3].empty()) {
-      zero = initializer(node.inputs[3]);
-      if (!zero)
-        unsupported(path_, node.offset, "node ", quoted(node.name),
-                    ": want its weight's zero point as an initializer, got ",
-                    quoted(node.inputs[3]));
-    }
-    put(parameter_name(base, node), *weight, true, quantization_of(*weight, base, zero, 1));
+    if (!name.ends_with(kQuantized))
+      unsupported(path_, weight->offset, "tensor ", quoted(name),
+                  ": want the name of an 8-bit weight to end in ", kQuantized);
+    std::string_view zero;
+    if (node.inputs.size() > 3) zero = node.inputs[3];
+    if (!zero.empty() && !initializer(zero))
+      unsupported(path_, node.offset, "node ", quoted(node.name),
+                  ": want its weight's zero point as an initializer, got ", quoted(zero));
+    const std::string_view base = name.substr(0, name.size() - kQuantized.size());
+    put(parameter_name(base, node), name, *weight, true,
+        quantization_of(*weight, cat(base, "_scale"), zero, 1));
   }
 
   // An embedding table: Gather on 8 bits, then DequantizeLinear with one scale.
-  void take_table(const OnnxTensor& tensor) {
-    const std::string_view base = base_of(tensor);
-    if (!initializer(cat(base, "_scale"))) return;  // only its name looks so
-    const OnnxTensor* zero = initializer(cat(base, "_zero_point"));
-    Quantization quantization = quantization_of(tensor, base, zero, 0);
+  void take_table(std::string_view name, const OnnxTensor& tensor) {
+    const std::string_view base = name.substr(0, name.size() - kQuantized.size());
+    const std::string scale = cat(base, "_scale"), zero = cat(base, "_zero_point");
+    if (!initializer(scale)) return;  // only its name looks so
+    Quantization quantization =
+        quantization_of(tensor, scale, initializer(zero) ? zero : std::string_view(), 0);
     if (quantization.scales.size() > 1)
-      unsupported(path_, tensor.offset, "tensor ", quoted(tensor.name),
+      unsupported(path_, tensor.offset, "tensor ", quoted(name),
                   ": want one scale for a table, got ", quantization.scales.size());
-    put(std::string(base), tensor, false, std::move(quantization));
+    put(std::string(base), name, tensor, false, std::move(quantization));
   }
 
-  std::string_view base_of(const OnnxTensor& tensor) const {
-    if (!tensor.name.ends_with(kQuantized))
-      unsupported(path_, tensor.offset, "tensor ", quoted(tensor.name),
-                  ": want the name of an 8-bit weight to end in ", kQuantized);
-    return tensor.name.substr(0, tensor.name.size() - kQuantized.size());
-  }
-
-  // Scales from `<base>_scale`; as many zero points, of the weight's own type, each 0 when there is
-  // none. More than one runs along `axis`.
-  Quantization quantization_of(const OnnxTensor& weight, std::string_view base,
-                               const OnnxTensor* zero, int axis) {
+  // As many zero points as scales, each 0 when `zero` is empty. More than one scale runs along
+  // `axis`.
+  Quantization quantization_of(const OnnxTensor& weight, std::string_view scale,
+                               std::string_view zero, int axis) {
     if (weight.dtype != DType::i8 && weight.dtype != DType::u8)
       unsupported(path_, weight.offset, "tensor ", quoted(weight.name), ": want i8 or u8, got ",
                   weight.dtype);
-    const OnnxTensor* scale = initializer(cat(base, "_scale"));
-    if (!scale)
-      unsupported(path_, weight.offset, "tensor ", quoted(weight.name), ": want an initializer ",
-                  quoted(cat(base, "_scale")));
     const int64_t columns = weight.shape.rank() > axis ? weight.shape.dim(axis) : 1;
-    check_side(*scale, DType::f32, columns, weight);
     Quantization out;
     out.axis = axis;
-    for (const double value : scale->numbers()) {
+    for (const double value : side_numbers(scale, DType::f32, columns, weight)) {
       if (!std::isfinite(value) || value < 0)
-        corrupt(path_, scale->offset, "tensor ", quoted(scale->name),
+        corrupt(path_, initializer(scale)->offset, "tensor ", quoted(scale),
                 ": want finite scales from 0, got ", value);
       out.scales.push_back(static_cast<float>(value));
     }
     out.zero_points.assign(out.scales.size(), 0);
-    used_.insert(scale->name);
-    if (!zero) return out;
-    check_side(*zero, weight.dtype, columns, weight);
-    const std::vector<double> zeros = zero->numbers();
+    if (zero.empty()) return out;
+    const std::vector<double> zeros = side_numbers(zero, weight.dtype, columns, weight);
     if (zeros.size() > out.scales.size()) out.scales.assign(zeros.size(), out.scales[0]);
     out.zero_points.resize(out.scales.size());
     for (size_t i = 0; i < out.zero_points.size(); ++i)
       out.zero_points[i] = static_cast<int32_t>(zeros[zeros.size() == 1 ? 0 : i]);
-    used_.insert(zero->name);
     return out;
   }
 
-  void check_side(const OnnxTensor& side, DType dtype, int64_t columns,
-                  const OnnxTensor& weight) const {
-    if (side.dtype != dtype || side.shape.rank() > 1 ||
-        (side.shape.elements() != 1 && side.shape.elements() != columns) || side.bytes == 0)
-      unsupported(path_, side.offset, "tensor ", quoted(side.name), ": want ", dtype, " [] or [",
-                  columns, "] beside ", quoted(weight.name), ", got ", side.dtype, ' ', side.shape);
+  // The scales or zero points `name` of a weight: one, or one a column.
+  std::vector<double> side_numbers(std::string_view name, DType dtype, int64_t columns,
+                                   const OnnxTensor& weight) {
+    const OnnxTensor* side = initializer(name);
+    if (!side)
+      unsupported(path_, weight.offset, "tensor ", quoted(weight.name), ": want an initializer ",
+                  quoted(name), " beside it, got none");
+    const int64_t count = side->shape.elements();
+    if (side->dtype != dtype || side->shape.rank() > 1 || count == 0 ||
+        (count != 1 && count != columns))
+      unsupported(path_, side->offset, "tensor ", quoted(name), ": want ", dtype, " [] or [",
+                  columns, "] beside ", quoted(weight.name), ", got ", side->dtype, ' ',
+                  side->shape);
+    used_.insert(by_name_.find(name)->first);  // a view of the file, whatever `name` is a view of
+    return side->numbers();
   }
 
   const OnnxGraph& graph_;
   const std::string& path_;
+  std::vector<std::pair<std::string_view, const OnnxTensor*>> named_;  // in the file's order
   std::unordered_map<std::string_view, const OnnxTensor*> by_name_;
-  std::set<std::string_view> used_;
+  std::unordered_set<std::string_view> used_;  // names that are parameters already, or parts of one
   std::unordered_map<std::string, const OnnxTensor*> placed_;
   std::vector<StoredTensor> out_;
 };

@@ -64,24 +64,34 @@ int64_t count_layers(const Checkpoint& file) {
   return layers;
 }
 
-// The numbers a such that some node of an attention shapes its input to [..., a, hidden / a].
+// The last two sizes of the 4 that a Concat puts together or a Reshape asks for; 0 is what no
+// constant gives.
+std::pair<int64_t, int64_t> last_sizes(const OnnxNode& node, const GraphConstants& constants) {
+  std::vector<int64_t> sizes;
+  if (node.op == "Concat")
+    for (const std::string_view input : node.inputs) {
+      const OnnxTensor* value = constants.find(input, DType::i64);
+      const bool one = value && value->shape.elements() == 1;
+      sizes.push_back(one ? static_cast<int64_t>(value->numbers()[0]) : 0);
+    }
+  if (node.op == "Reshape" && node.inputs.size() == 2)
+    if (const OnnxTensor* value = constants.find(node.inputs[1], DType::i64))
+      for (const double size : value->numbers()) sizes.push_back(static_cast<int64_t>(size));
+  return sizes.size() == 4 ? std::pair(sizes[2], sizes[3]) : std::pair<int64_t, int64_t>(0, 0);
+}
+
+// The numbers of heads by which some node of an attention shapes its input to [batch, length,
+// heads, head size], heads being -1 in newer exports.
 std::set<int64_t> head_counts(const OnnxGraph& graph, const GraphConstants& constants,
                               int64_t hidden) {
-  std::set<int64_t> heads;
+  std::set<int64_t> found;
   for (const OnnxNode& node : graph.nodes) {
-    if ((node.op != "Concat" && node.op != "Reshape") ||
-        node.name.find("/attention/self/") == std::string_view::npos)
-      continue;
-    std::vector<int64_t> sizes;
-    for (const std::string_view input : node.inputs)
-      if (const OnnxTensor* value = constants.find(input, DType::i64))
-        for (const double size : value->numbers()) sizes.push_back(static_cast<int64_t>(size));
-    for (size_t i = 1; i < sizes.size(); ++i)
-      if (sizes[i - 1] > 0 && sizes[i] > 0 && hidden % sizes[i] == 0 &&
-          sizes[i - 1] == hidden / sizes[i])
-        heads.insert(sizes[i - 1]);
+    if (node.name.find("/attention/self/") == std::string_view::npos) continue;
+    const auto [heads, size] = last_sizes(node, constants);
+    if (size <= 0 || hidden % size != 0) continue;
+    if (heads == -1 || heads == hidden / size) found.insert(hidden / size);
   }
-  return heads;
+  return found;
 }
 
 std::set<float> epsilons(const OnnxGraph& graph, const GraphConstants& constants) {
