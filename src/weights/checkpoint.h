@@ -29,7 +29,7 @@ struct StoredTensor {
   DType dtype = DType::f32;
   Shape shape;       // as stored
   bool transposed = false;  // true when the file stores [in, out] where PyTorch has [out, in] (ONNX MatMul)
-  const std::byte* data = nullptr;
+  const std::byte* data = nullptr;  // of any alignment: copy elements out, do not cast
   int64_t bytes = 0;
   Quantization quantization;
   int64_t file_offset = 0;  // of the first byte, for messages
@@ -45,7 +45,9 @@ class Checkpoint {
   static std::shared_ptr<const Checkpoint> open_safetensors(const std::string& path);
   static std::shared_ptr<const Checkpoint> open_onnx(const std::string& path);
 
-  virtual const StoredTensor* find(std::string_view name) const = 0;  // null when absent
+  // Null when absent. A prefix bert., roberta., deberta. or model. may be missing from, or surplus in, the name or the
+  // file's; the name as it is goes first.
+  virtual const StoredTensor* find(std::string_view name) const = 0;
   virtual std::vector<const StoredTensor*> tensors() const = 0;       // in the order of their names
   virtual const std::string& path() const = 0;
 
