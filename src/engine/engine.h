@@ -20,6 +20,8 @@ struct EngineOptions {
   std::string folder;           // the model's files
   std::string name;             // the name it is served by; empty: the folder's last part
   std::string dtype = "auto";   // "f32", "int8", or "auto": int8 where the file's weights are, else f32
+  std::string pooling = "auto";  // embedders: "cls", "mean", or "auto": what 1_Pooling/config.json says
+  std::string isa;              // "plain", "avx2", "avx512"; empty: the best that the processor has
   int threads = 0;              // 0: every usable CPU
   int max_batch_tokens = 16384;
   int max_queue_tokens = 1 << 22;  // more waiting than this is kOverloaded
@@ -39,6 +41,7 @@ struct ModelInfo {
   int64_t parameters;
   int64_t weight_bytes;          // in memory, as packed
   int max_batch_tokens;
+  std::string device;            // "cpu avx512"
 };
 
 // Who waits, until when, and whether he still does.

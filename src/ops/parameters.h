@@ -13,7 +13,7 @@ namespace winnow {
 struct LinearSource {
   int64_t in = 0, out = 0;        // K, N
   std::vector<float> weight;      // [N, K]; empty when quantized holds it
-  std::vector<int8_t> quantized;  // [N, K]; each at least -127
+  std::vector<int8_t> quantized;  // [N, K]
   std::vector<float> scales;      // [N], real = quantized * scale
   std::vector<float> bias;        // [N]; empty: zeros
 };

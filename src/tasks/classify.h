@@ -26,9 +26,8 @@ struct LabelScore {
 
 std::vector<Encoded> encode_classify(const ClassifyRequest& request, const Tokenizer& tokenizer, int model_limit);
 
-// For each input its labels by descending score. Throws the first input's error where there is one.
+// For each input its labels by descending score. Throws kInternal when a logit is not finite.
 std::vector<std::vector<LabelScore>> decode_classify(const ClassifyRequest& request,
-                                                     const std::vector<Encoded>& encoded,
                                                      const std::vector<Output>& outputs);
 
 }  // namespace winnow

@@ -22,10 +22,9 @@ struct EmbedRequest {
 
 std::vector<Encoded> encode_embed(const EmbedRequest& request, const Tokenizer& tokenizer, int model_limit);
 
-// One vector an input, in order. Throws kInvalidArgument when dimensions exceeds the model's, the first input's error
-// where there is one, kInternal when a value is not finite.
-std::vector<std::vector<float>> decode_embed(const EmbedRequest& request, const std::vector<Encoded>& encoded,
-                                             std::vector<Output> outputs);
+// One vector an input, in order. Throws kInvalidArgument when dimensions exceeds the model's, kInternal when a value is
+// not finite.
+std::vector<std::vector<float>> decode_embed(const EmbedRequest& request, std::vector<Output> outputs);
 
 // The cosine of two vectors of one length, summed in f64 in order; 0 when either is zero.
 float cosine(const std::vector<float>& a, const std::vector<float>& b);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -37,5 +38,19 @@ struct Encoded {
   Sequence sequence;
   std::optional<InputError> error;
 };
+
+// How many tokens a sequence may have, special tokens included.
+int length_limit(const Truncation& truncation, int model_limit);
+
+// Why a text cannot be tokenized: it is empty, or not UTF-8 (with the byte's offset).
+std::optional<InputError> refuse_text(std::string_view text);
+
+// One or two token lists cut to the limit (longest first) and framed by the template's special tokens. Its error is
+// kTooLong where truncation is off; a limit without room for a token throws kTooLong.
+Encoded encode_tokens(TokenSpan first, TokenSpan* second, const Tokenizer& tokenizer, const Truncation& truncation,
+                      int model_limit);
+
+// Throws the first error there is, naming its input: for tasks that answer for all inputs or for none.
+void require_all(const std::vector<Encoded>& encoded);
 
 }  // namespace winnow

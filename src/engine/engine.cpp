@@ -1,0 +1,168 @@
+#include "engine/engine.h"
+
+#include <filesystem>
+
+#include "base/utf8.h"
+#include "engine/batcher.h"
+#include "engine/model_folder.h"
+#include "ops/cpu/cpu_kernels.h"
+
+namespace winnow {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+bool has_8bit_weights(const Checkpoint& checkpoint) {
+  for (const StoredTensor* t : checkpoint.tensors())
+    if (t->transposed && !t->quantization.scales.empty()) return true;
+  return false;
+}
+
+DType linear_dtype(const std::string& wish, const Checkpoint& checkpoint) {
+  if (wish == "auto") return has_8bit_weights(checkpoint) ? DType::i8 : DType::f32;
+  if (wish == "f32") return DType::f32;
+  require(wish == "int8", "dtype: want auto, f32 or int8, got ", wish);
+  return DType::i8;
+}
+
+std::optional<Pooling> chosen_pooling(const std::string& wish, const ModelFolder& folder) {
+  if (wish == "auto") return folder.pooling;
+  if (wish == "cls") return Pooling::kCls;
+  require(wish == "mean", "pooling: want auto, cls or mean, got ", wish);
+  return Pooling::kMean;
+}
+
+int64_t code_points(std::string_view text) {
+  int64_t count = 0;
+  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return count;
+}
+
+ModelKind kind_of(const Network& network) {
+  if (!network.classifier) return ModelKind::kEmbedder;
+  return network.labels.size() == 1 ? ModelKind::kReranker : ModelKind::kClassifier;
+}
+
+}  // namespace
+
+struct Engine::Parts {
+  ModelInfo info;
+  std::shared_ptr<const Tokenizer> tokenizer;
+  Network network;
+  std::unique_ptr<Batcher> batcher;  // last: it uses the network until it ends
+
+  // Outputs for those that have a sequence; empty ones for the others.
+  std::vector<Output> run(std::vector<Encoded>& encoded, const Call& call, CallTimes* times) {
+    std::vector<Sequence> sequences;
+    for (Encoded& e : encoded)
+      if (!e.error) sequences.push_back(std::move(e.sequence));
+    std::vector<Output> made = batcher->run(std::move(sequences), call, times), outputs(encoded.size());
+    size_t next = 0;
+    for (size_t i = 0; i < encoded.size(); ++i)
+      if (!encoded[i].error) outputs[i] = std::move(made[next++]);
+    return outputs;
+  }
+
+  void want(bool classifier, const char* task) const {
+    if (network.classifier != classifier)
+      fail(Code::kUnsupported, info.name, ": model is not ", task, "; it is a ", network.architecture);
+  }
+};
+
+std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
+  if (!std::filesystem::is_directory(options.folder)) fail(Code::kNotFound, options.folder, ": no such folder");
+  auto parts = std::make_unique<Parts>();
+  const std::shared_ptr<const Checkpoint> checkpoint = Checkpoint::open_folder(options.folder);
+  const ModelFolder folder = read_model_folder(options.folder, *checkpoint);
+  const DType dtype = linear_dtype(options.dtype, *checkpoint);
+  const Kernels& kernels = cpu_kernels(options.isa.empty() ? best_isa() : options.isa);
+  const Weights weights(checkpoint, kernels, dtype);
+  parts->network = build_network(folder.config, chosen_pooling(options.pooling, folder), weights);
+  parts->tokenizer = Tokenizer::from_folder(options.folder);
+  const Network& network = parts->network;
+  if (parts->tokenizer->vocab_size() > network.model->vocab_size())
+    fail(Code::kCorrupt, options.folder, ": the tokenizer has ", parts->tokenizer->vocab_size(),
+         " tokens, the model only ", network.model->vocab_size());
+
+  ModelInfo& info = parts->info;
+  info.folder = options.folder;
+  info.name = options.name.empty() ? std::filesystem::weakly_canonical(options.folder).filename().string() : options.name;
+  info.architecture = network.architecture;
+  info.kind = kind_of(network);
+  info.dtype = dtype == DType::i8 ? "int8" : "f32";
+  if (network.pooling) info.pooling = *network.pooling == Pooling::kCls ? "cls" : "mean";
+  info.labels = network.labels;
+  info.max_length = static_cast<int>(std::min(network.model->max_positions(), folder.max_length.value_or(INT64_MAX)));
+  if (options.max_length > 0) info.max_length = std::min(info.max_length, options.max_length);
+  info.dimensions = network.classifier ? 0 : static_cast<int>(network.head->width());
+  info.parameters = weights.parameters();
+  info.weight_bytes = weights.bytes();
+  info.max_batch_tokens = options.max_batch_tokens;
+  info.device = kernels.device;
+
+  const int threads = options.threads > 0 ? options.threads : usable_cpus();
+  parts->batcher = std::make_unique<Batcher>(
+      make_local_executor(network, kernels, threads),
+      BatcherOptions{.max_batch_tokens = options.max_batch_tokens, .max_queue_tokens = options.max_queue_tokens});
+  const TokenSpan warm = parts->tokenizer->tokenize("warm up");
+  Encoded first = encode_tokens(warm, nullptr, *parts->tokenizer, {}, info.max_length);
+  parts->batcher->run({std::move(first.sequence)}, {}, nullptr);
+  return std::unique_ptr<Engine>(new Engine(std::move(parts)));
+}
+
+Engine::Engine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Engine::~Engine() = default;
+
+const ModelInfo& Engine::info() const { return parts_->info; }
+const Tokenizer& Engine::tokenizer() const { return *parts_->tokenizer; }
+EngineStats Engine::stats() const { return parts_->batcher->stats(); }
+void Engine::observe(std::shared_ptr<BatchObserver> observer) { parts_->batcher->observe(std::move(observer)); }
+
+RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, CallTimes* times) {
+  CallTimes local, &t = times ? *times : local;
+  const Clock::time_point start = Clock::now();
+  parts_->want(true, "a re-ranker model");
+  if (parts_->network.labels.size() != 1)
+    fail(Code::kUnsupported, parts_->info.name, ": model is not a re-ranker model; it has ",
+         parts_->network.labels.size(), " labels");
+  std::vector<Encoded> encoded = encode_rerank(request, tokenizer(), parts_->info.max_length);
+  t.tokenize = seconds_since(start);
+  const std::vector<Output> outputs = parts_->run(encoded, call, &t);
+  RerankResponse response = decode_rerank(request, encoded, outputs);
+  t.characters = code_points(request.query);
+  for (const std::string& document : request.documents) t.characters += code_points(document);
+  t.total = seconds_since(start);
+  return response;
+}
+
+std::vector<std::vector<float>> Engine::embed(const EmbedRequest& request, const Call& call, CallTimes* times) {
+  CallTimes local, &t = times ? *times : local;
+  const Clock::time_point start = Clock::now();
+  parts_->want(false, "an embedding model");
+  std::vector<Encoded> encoded = encode_embed(request, tokenizer(), parts_->info.max_length);
+  require_all(encoded);
+  t.tokenize = seconds_since(start);
+  std::vector<std::vector<float>> vectors = decode_embed(request, parts_->run(encoded, call, &t));
+  for (const EmbedInput& input : request.inputs)
+    if (const auto* text = std::get_if<std::string>(&input)) t.characters += code_points(*text);
+  t.total = seconds_since(start);
+  return vectors;
+}
+
+std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& request, const Call& call, CallTimes* times) {
+  CallTimes local, &t = times ? *times : local;
+  const Clock::time_point start = Clock::now();
+  parts_->want(true, "a classifier model");
+  std::vector<Encoded> encoded = encode_classify(request, tokenizer(), parts_->info.max_length);
+  require_all(encoded);
+  t.tokenize = seconds_since(start);
+  std::vector<std::vector<LabelScore>> labels = decode_classify(request, parts_->run(encoded, call, &t));
+  for (const ClassifyInput& input : request.inputs)
+    t.characters += code_points(input.text) + (input.pair ? code_points(*input.pair) : 0);
+  t.total = seconds_since(start);
+  return labels;
+}
+
+}  // namespace winnow

@@ -1,0 +1,20 @@
+#include "engine/packed_batch.h"
+
+namespace winnow {
+
+void PackedBatch::add(const Sequence& sequence) {
+  const auto length = static_cast<int32_t>(sequence.ids.size());
+  ids.insert(ids.end(), sequence.ids.begin(), sequence.ids.end());
+  types.insert(types.end(), sequence.type_ids.begin(), sequence.type_ids.end());
+  for (int32_t i = 0; i < length; ++i) positions.push_back(i);
+  starts.push_back(starts.back() + length);
+}
+
+void PackedBatch::clear() {
+  ids.clear();
+  types.clear();
+  positions.clear();
+  starts.assign(1, 0);
+}
+
+}  // namespace winnow

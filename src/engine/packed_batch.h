@@ -1,0 +1,21 @@
+// A packed batch: what an executor runs. Flat arrays and nothing else, so that it can lie in shared memory as it is.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tasks/sequence.h"
+
+namespace winnow {
+
+struct PackedBatch {
+  std::vector<int32_t> ids, types, positions;  // [T]; positions from 0 in each text
+  std::vector<int32_t> starts = {0};           // [B + 1]
+
+  void add(const Sequence& sequence);
+  void clear();
+  int64_t texts() const { return static_cast<int64_t>(starts.size()) - 1; }
+  int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
+};
+
+}  // namespace winnow

@@ -1,0 +1,99 @@
+#include "weights/weights.h"
+
+#include <optional>
+
+#include "base/error.h"
+#include "weights/to_f32.h"
+
+namespace winnow {
+
+Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint, const Kernels& kernels, DType linear_dtype)
+    : checkpoint_(std::move(checkpoint)), kernels_(&kernels), linear_dtype_(linear_dtype),
+      record_(std::make_shared<Record>()) {}
+
+Weights Weights::scope(std::string_view name) const {
+  Weights inner = *this;
+  inner.prefix_ = full(name) + ".";
+  return inner;
+}
+
+std::string Weights::full(std::string_view name) const { return prefix_ + std::string(name); }
+
+bool Weights::has(std::string_view name) const { return checkpoint_->find(full(name)) != nullptr; }
+
+const StoredTensor& Weights::need(std::string_view name, int rank) const {
+  const StoredTensor* tensor = checkpoint_->find(full(name));
+  if (!tensor) fail(Code::kNotFound, checkpoint_->path(), ": missing tensor `", full(name), '`');
+  if (tensor->shape.rank() != rank)
+    fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", tensor->name, "` at byte ", tensor->file_offset, ": want ",
+         rank, " dimensions, got ", tensor->shape);
+  record_->parameters += tensor->shape.elements();
+  return *tensor;
+}
+
+void Weights::append(LinearSource& source, std::string_view name, bool as_i8) const {
+  const StoredTensor& weight = need(std::string(name) + ".weight", 2);
+  const int64_t n = weight.shape.dim(weight.transposed ? 1 : 0), k = weight.shape.dim(weight.transposed ? 0 : 1);
+  if (source.out > 0 && k != source.in)
+    fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", weight.name, "`: want ", source.in, " inputs as its neighbours, got ", k);
+  source.in = k;
+  SignedRows rows;
+  if (as_i8) rows = to_signed_rows(weight);
+  if (as_i8 && !rows.values.empty()) {
+    source.quantized.insert(source.quantized.end(), rows.values.begin(), rows.values.end());
+    source.scales.insert(source.scales.end(), rows.scales.begin(), rows.scales.end());
+  } else {
+    const std::vector<float> values = to_f32(weight);
+    source.weight.insert(source.weight.end(), values.begin(), values.end());
+  }
+  const std::string bias_name = std::string(name) + ".bias";
+  if (has(bias_name)) {
+    const StoredTensor& bias = need(bias_name, 1);
+    if (bias.shape.dim(0) != n)
+      fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", bias.name, "`: want ", n, " values, got ", bias.shape);
+    source.bias.resize(source.out, 0.0f);
+    const std::vector<float> values = to_f32(bias);
+    source.bias.insert(source.bias.end(), values.begin(), values.end());
+  }
+  source.out += n;
+}
+
+Linear Weights::linear(std::initializer_list<std::string_view> names, DType dtype) const {
+  LinearSource source;
+  for (const std::string_view name : names) append(source, name, dtype == DType::i8);
+  // Neighbours of which one is 8-bit and another is not: all of them from f32.
+  if (!source.quantized.empty() && !source.weight.empty()) {
+    source = {};
+    for (const std::string_view name : names) append(source, name, false);
+  }
+  if (!source.bias.empty()) source.bias.resize(source.out, 0.0f);
+  const Linear linear = kernels_->pack_linear(std::move(source), dtype);
+  record_->bytes += linear.packed->bytes();
+  return linear;
+}
+
+Norm Weights::norm(std::string_view name) const {
+  Norm norm{to_f32(need(std::string(name) + ".weight", 1)), to_f32(need(std::string(name) + ".bias", 1))};
+  record_->bytes += static_cast<int64_t>((norm.weight.size() + norm.bias.size()) * sizeof(float));
+  return norm;
+}
+
+Table Weights::table(std::string_view name) const {
+  const StoredTensor& stored = need(std::string(name) + ".weight", 2);
+  const Quantization& q = stored.quantization;
+  const bool plain = stored.dtype == DType::f32;
+  const bool quantized = stored.dtype == DType::u8 && q.scales.size() == 1;
+  if (!stored.transposed && (plain || quantized)) {
+    record_->bytes += stored.bytes;
+    return {.rows = Tensor(const_cast<std::byte*>(stored.data), stored.shape, stored.dtype),  // only ever read
+            .scale = plain ? 1.0f : q.scales[0],
+            .zero = plain || q.zero_points.empty() ? 0 : q.zero_points[0],
+            .owner = checkpoint_};
+  }
+  auto values = std::make_shared<std::vector<float>>(to_f32(stored));
+  record_->bytes += static_cast<int64_t>(values->size() * sizeof(float));
+  const Shape shape = stored.transposed ? Shape{stored.shape.dim(1), stored.shape.dim(0)} : stored.shape;
+  return {.rows = Tensor(values->data(), shape, DType::f32), .scale = 1.0f, .zero = 0, .owner = values};
+}
+
+}  // namespace winnow
