@@ -197,9 +197,10 @@ def tiny_embedder(name, seed, pooling, max_length, **shape):
     randomise(model, seed)
     save_model(model, folder)
     write_json(folder / "sentence_bert_config.json", {"max_seq_length": max_length, "do_lower_case": False})
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")]
     write_json(folder / "modules.json", [
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
-        for i, (path, kind) in enumerate((("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize")))])
+        for i, (path, kind) in enumerate(modules)])
     (folder / "1_Pooling").mkdir()
     write_json(folder / "1_Pooling" / "config.json",
                {"word_embedding_dimension": shape["hidden"], "pooling_mode_cls_token": pooling == "cls",
@@ -284,7 +285,8 @@ def real(args):
     def write(name, kind, model, folder, max_length, inputs, pooling=None):
         t = tokenizer_of(folder, max_length)
         cases = [case_of(model.eval(), t, *i, pooling) for i in inputs]
-        write_goldens(DATA / "goldens" / f"{name}.json", head_of(name, kind, max_length, **({"pooling": pooling} if pooling else {})), cases)
+        head = head_of(name, kind, max_length, **({"pooling": pooling} if pooling else {}))
+        write_goldens(DATA / "goldens" / f"{name}.json", head, cases)
         return t
 
     load = dict(dtype=torch.float32, attn_implementation="eager")

@@ -21,6 +21,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).parents[1]
 Counts = collections.Counter
+SKIPPED = re.compile(r"\bskipped: .*")  # doctest's MESSAGE puts the place before it
 MODELS = ["ms-marco-minilm-l12", "bge-small-en", "all-minilm-l6"]
 
 
@@ -45,7 +46,7 @@ def one(name, ok):
 
 def counts_of(output, status):
     """What one ctest test counts for."""
-    skipped = len(re.findall(r"^skipped: ", output, re.M))
+    skipped = len(SKIPPED.findall(output))
     if found := re.search(r"\[doctest\] test cases: +\d+ \| +(\d+) passed \| +(\d+) failed", output):
         counts = Counts(passed=max(0, int(found[1]) - skipped), failed=int(found[2]), skipped=skipped)
     elif found := re.search(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(.*)$", output, re.M):
@@ -70,7 +71,7 @@ def ctest(preset, jobs, *more):
     for test in xml.etree.ElementTree.parse(report).getroot().iter("testcase"):
         output = test.findtext("system-out") or ""
         counts = counts_of(output, test.get("status"))
-        for line in re.findall(r"^skipped: .*", output, re.M):
+        for line in SKIPPED.findall(output):
             say(f"{preset}: {test.get('name')}: {line}")
         total += counts
     return total if sum(total.values()) else one(f"ctest {preset}: no test ran", False)
