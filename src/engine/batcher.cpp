@@ -45,6 +45,8 @@ struct Batcher::State {
   std::deque<std::shared_ptr<Job>> jobs;  // with sequences that no batch has taken; the front is served first
   EngineStats stats{};
   bool stop = false;
+  int callers = 0;  // inside run: the state must outlive them
+  std::condition_variable left;
   std::thread thread;
 
   void forget(const Job& job) {  // takes what has not begun out of the counts
@@ -68,6 +70,8 @@ Batcher::~Batcher() {
   }
   state_->wake.notify_all();
   state_->thread.join();
+  std::unique_lock lock(state_->mutex);
+  state_->left.wait(lock, [&] { return state_->callers == 0; });
 }
 
 void Batcher::observe(std::shared_ptr<BatchObserver> observer) {
@@ -99,7 +103,9 @@ std::vector<Output> Batcher::run(std::vector<Sequence> sequences, const Call& ca
   stats.queued_tokens += tokens;
   state_->jobs.push_back(job);
   state_->wake.notify_one();
+  ++state_->callers;
   job->done.wait(lock, [&] { return job->ended(); });
+  if (--state_->callers == 0) state_->left.notify_all();
   if (job->error) std::rethrow_exception(job->error);
   if (times) {
     const auto count = static_cast<double>(job->sequences.size());

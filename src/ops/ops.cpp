@@ -69,6 +69,7 @@ Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
   require_starts("attention", texts.k_starts, k.dim(0));
   require(texts.q_starts.size() == texts.k_starts.size(), "attention: want starts for the same texts");
   const int64_t head_size = q.cols() / heads;
+  require(head_size <= 256, "attention: want heads of at most 256, got ", head_size);
   Tensor out = arena_.make(q.shape(), DType::f32);
   call(kernels_.attention, "attention",
        AttentionArgs{.q = q.as<float>(), .k = k.as<float>(), .v = v.as<float>(), .q_stride = q.row_stride(),

@@ -9,16 +9,18 @@ constexpr float kLog2E = 1.44269504088896340736f;
 struct AttentionScratch {
   float* keys;    // [keys / 16][head size][16]
   float* values;  // [head size / 16][keys][16]
-  float* q;       // [head size][R]
-  float* scores;  // [R][kKeyBlock]
-  float* sums;    // [R][head size rounded up to 16], then the probabilities as [kKeyBlock][R]
+  float* q;       // [R][kQueryStride]
+  float* scores;  // [R][kScoreStride]
+  float* sums;    // [R][head size rounded up to 16]
 };
 
+// The keys carry the scale and log2 e, so that scores are in units of log2.
 inline void pack_keys_values(const AttentionHead& a, const AttentionScratch& s) {
+  const float scale = a.scale * kLog2E;
   for (int64_t key = 0; key < a.keys; ++key) {
     const float* from = a.k + key * a.k_stride;
     float* to = s.keys + key / kLanes * a.head_size * kLanes + key % kLanes;
-    for (int64_t i = 0; i < a.head_size; ++i) to[i * kLanes] = from[i];
+    for (int64_t i = 0; i < a.head_size; ++i) to[i * kLanes] = from[i] * scale;
   }
   const int64_t padding = (a.keys + kLanes - 1) / kLanes * kLanes;
   for (int64_t key = a.keys; key < padding; ++key)
@@ -31,7 +33,7 @@ inline void pack_keys_values(const AttentionHead& a, const AttentionScratch& s) 
   }
 }
 
-// scores[r][c] for the block's keys, in units of log2 (scale and log2 e are in q already).
+// scores[r][c] for the block's keys.
 template <int R>
 inline void score_block(const AttentionHead& a, const AttentionScratch& s, int64_t first_key, int64_t block) {
   const int64_t panel_stride = a.head_size * kLanes;
@@ -39,18 +41,18 @@ inline void score_block(const AttentionHead& a, const AttentionScratch& s, int64
     const float* panels = s.keys + (first_key + c) * a.head_size;
     if (kPanelTile == 2 && c + kLanes < block) {
       F32x16 sums[R][2];
-      for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = zero();
-      multiply<R, 2>(s.q, panels, panel_stride, a.head_size, sums);
+      WINNOW_UNROLL for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = zero();
+      multiply<R, 2, kQueryStride, 1>(s.q, panels, panel_stride, a.head_size, sums);
       for (int r = 0; r < R; ++r) {
-        store(s.scores + r * kKeyBlock + c, sums[r][0]);
-        store(s.scores + r * kKeyBlock + c + kLanes, sums[r][1]);
+        store(s.scores + r * kScoreStride + c, sums[r][0]);
+        store(s.scores + r * kScoreStride + c + kLanes, sums[r][1]);
       }
       c += 2 * kLanes;
     } else {
       F32x16 sums[R][1];
-      for (int r = 0; r < R; ++r) sums[r][0] = zero();
-      multiply<R, 1>(s.q, panels, panel_stride, a.head_size, sums);
-      for (int r = 0; r < R; ++r) store(s.scores + r * kKeyBlock + c, sums[r][0]);
+      WINNOW_UNROLL for (int r = 0; r < R; ++r) sums[r][0] = zero();
+      multiply<R, 1, kQueryStride, 1>(s.q, panels, panel_stride, a.head_size, sums);
+      for (int r = 0; r < R; ++r) store(s.scores + r * kScoreStride + c, sums[r][0]);
       c += kLanes;
     }
   }
@@ -58,7 +60,7 @@ inline void score_block(const AttentionHead& a, const AttentionScratch& s, int64
 
 // Turns a row of `block` scores into 2^(score - maximum), 0 past the block's end; updates maximum and sum. Returns what
 // earlier sums are to be multiplied by.
-inline float soften(float* row, int64_t block, float& maximum, float& sum) {
+inline float soften(float* row, int64_t block, bool first, float& maximum, float& sum) {
   constexpr float kLowest = -3.0e38f;
   F32x16 top = splat(kLowest);
   const int64_t whole = block / kLanes * kLanes;
@@ -84,6 +86,10 @@ inline float soften(float* row, int64_t block, float& maximum, float& sum) {
     for (int c = tail; c < kLanes; ++c) row[whole + c] = 0.0f;
     total = add(total, load(row + whole));
   }
+  if (first) {
+    sum = sum_lanes(total);
+    return 0.0f;
+  }
   alignas(64) float rescale[kLanes];
   store(rescale, exp2(splat(before - maximum)));
   sum = __builtin_fmaf(sum, rescale[0], sum_lanes(total));
@@ -92,7 +98,7 @@ inline float soften(float* row, int64_t block, float& maximum, float& sum) {
 
 template <int R, int P>
 inline void mix_panels(const AttentionHead& a, const AttentionScratch& s, int64_t first_key, int64_t block,
-                       int64_t panel, const float* rescale, float* tile) {
+                       int64_t panel, const float* rescale) {
   const int64_t width = (a.head_size + kLanes - 1) / kLanes * kLanes;
   F32x16 sums[R][P];
   for (int r = 0; r < R; ++r)
@@ -100,29 +106,26 @@ inline void mix_panels(const AttentionHead& a, const AttentionScratch& s, int64_
       sums[r][p] = first_key == 0
                        ? zero()
                        : mul(load(s.sums + r * width + (panel + p) * kLanes), splat(rescale[r]));
-  multiply<R, P>(tile, s.values + (panel * a.keys + first_key) * kLanes, a.keys * kLanes, block, sums);
+  multiply<R, P, kScoreStride, 1>(s.scores, s.values + (panel * a.keys + first_key) * kLanes, a.keys * kLanes, block, sums);
   for (int r = 0; r < R; ++r)
     for (int p = 0; p < P; ++p) store(s.sums + r * width + (panel + p) * kLanes, sums[r][p]);
 }
 
 template <int R>
 void attend_rows(const AttentionHead& a, const AttentionScratch& s, int64_t row) {
-  const float scale = a.scale * kLog2E;
   for (int r = 0; r < R; ++r)
-    for (int64_t i = 0; i < a.head_size; ++i) s.q[i * R + r] = a.q[(row + r) * a.q_stride + i] * scale;
+    __builtin_memcpy(s.q + r * kQueryStride, a.q + (row + r) * a.q_stride, a.head_size * sizeof(float));
   float maximum[R], sum[R], rescale[R];
   for (int r = 0; r < R; ++r) maximum[r] = -3.0e38f, sum[r] = 0.0f;
   const int64_t panels = (a.head_size + kLanes - 1) / kLanes;
   for (int64_t key = 0; key < a.keys; key += kKeyBlock) {
     const int64_t block = a.keys - key < kKeyBlock ? a.keys - key : kKeyBlock;
     score_block<R>(a, s, key, block);
-    for (int r = 0; r < R; ++r) rescale[r] = soften(s.scores + r * kKeyBlock, block, maximum[r], sum[r]);
-    float* tile = s.sums + kMaxRowTile * panels * kLanes;
-    transpose_tile(s.scores, kKeyBlock, R, block, tile);
+    for (int r = 0; r < R; ++r) rescale[r] = soften(s.scores + r * kScoreStride, block, key == 0, maximum[r], sum[r]);
     int64_t panel = 0;
     if (kPanelTile == 2)
-      for (; panel + 2 <= panels; panel += 2) mix_panels<R, 2>(a, s, key, block, panel, rescale, tile);
-    for (; panel < panels; ++panel) mix_panels<R, 1>(a, s, key, block, panel, rescale, tile);
+      for (; panel + 2 <= panels; panel += 2) mix_panels<R, 2>(a, s, key, block, panel, rescale);
+    for (; panel < panels; ++panel) mix_panels<R, 1>(a, s, key, block, panel, rescale);
   }
   for (int r = 0; r < R; ++r) {
     const F32x16 inverse = splat(1.0f / sum[r]);
@@ -145,8 +148,8 @@ void attention_head(const AttentionHead& a) {
   s.keys = a.scratch;
   s.values = s.keys + keys16 * a.head_size;
   s.scores = s.values + a.keys * size16;
-  s.sums = s.scores + kMaxRowTile * kKeyBlock;
-  s.q = s.sums + kMaxRowTile * (size16 + kKeyBlock);
+  s.sums = s.scores + kMaxRowTile * kScoreStride;
+  s.q = s.sums + kMaxRowTile * size16;
   pack_keys_values(a, s);
   for (int64_t row = 0; row < a.queries;) {
     const int rows = tile_rows<kRowTile>(a.queries - row);

@@ -122,11 +122,14 @@ struct Isa {
 // Attention walks the keys of a text in blocks of this many, from the first.
 constexpr int64_t kKeyBlock = 256;
 constexpr int64_t kMaxRowTile = 12;
+constexpr int64_t kMaxHeadSize = 256;
+// From row to row of a tile's queries and scores: a cache line more than a power of two, or rows would share cache sets.
+constexpr int kQueryStride = kMaxHeadSize + 16, kScoreStride = kKeyBlock + 16;
 
 // Floats of scratch that attention_head wants: packed keys and values, a tile of queries, scores and sums.
 constexpr int64_t attention_scratch_floats(int64_t keys, int64_t head_size) {
   const int64_t keys16 = (keys + 15) / 16 * 16, size16 = (head_size + 15) / 16 * 16;
-  return keys16 * head_size + keys * size16 + kMaxRowTile * (head_size + 2 * kKeyBlock + size16);
+  return keys16 * head_size + keys * size16 + kMaxRowTile * (kQueryStride + kScoreStride + size16);
 }
 
 // Null where this build or this processor lacks the instructions.

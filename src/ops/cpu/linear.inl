@@ -44,8 +44,9 @@ constexpr int kRowTile = 4, kPanelTile = 1, kRowTileI8 = 4, kPanelTileI8 = 1;
 // of the inner loop are locals that are read and written once.
 #define WINNOW_UNROLL _Pragma("GCC unroll 12")
 
-// sums[r][p] += x tile [k][R] * panels[p] [k][16].
-template <int R, int P>
+// sums[r][p] += x tile * panels[p] [k][16]. Element (r, i) of the tile lies at x[r * kRow + i * kStep]: a tile that was
+// laid out for this is [k][R], another may have its rows kRow apart.
+template <int R, int P, int kRow = 1, int kStep = R>
 inline __attribute__((always_inline)) void multiply(const float* x, const float* panels, int64_t panel_stride,
                                                     int64_t k, F32x16 (&sums)[R][P]) {
   F32x16 local[R][P];
@@ -55,7 +56,7 @@ inline __attribute__((always_inline)) void multiply(const float* x, const float*
     F32x16 w[P];
     WINNOW_UNROLL for (int p = 0; p < P; ++p) w[p] = load(panels + p * panel_stride + i * kLanes);
     WINNOW_UNROLL for (int r = 0; r < R; ++r) {
-      const F32x16 xr = splat(x[i * R + r]);
+      const F32x16 xr = splat(x[r * kRow + i * kStep]);
       WINNOW_UNROLL for (int p = 0; p < P; ++p) local[r][p] = fma(xr, w[p], local[r][p]);
     }
   }

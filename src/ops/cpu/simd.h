@@ -15,6 +15,14 @@ namespace winnow::cpu::WINNOW_ISA {
 
 constexpr int kLanes = 16;
 
+#if defined(__AVX2__)
+template <typename Fold>
+inline float fold_four(__m128 a, Fold fold) {
+  a = fold(a, _mm_movehl_ps(a, a));
+  return _mm_cvtss_f32(fold(a, _mm_movehdup_ps(a)));
+}
+#endif
+
 #if defined(__AVX512F__)
 
 struct F32x16 {
@@ -38,10 +46,16 @@ inline F32x16 abs(F32x16 a) { return {_mm512_abs_ps(a.v)}; }
 inline F32x16 round(F32x16 a) {
   return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
-// a * 2^n for integral n in [-126, 127].
-inline F32x16 scale_by_power(F32x16 a, F32x16 n) {
-  const __m512i bits = _mm512_slli_epi32(_mm512_cvtps_epi32(n.v), 23);
+// a * 2^n, where the low bits of t hold n (see exp2).
+inline F32x16 scale_by_power(F32x16 a, F32x16 t) {
+  const __m512i bits = _mm512_slli_epi32(_mm512_castps_si512(t.v), 23);
   return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), bits))};
+}
+// Sums (or maxima, minima) of the lanes in the one order that fold_lanes states.
+template <typename Fold256, typename Fold128>
+inline float fold_lanes(F32x16 a, Fold256 fold, Fold128 fold128) {
+  const __m256 eight = fold(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  return fold_four(fold128(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)), fold128);
 }
 // Rounds to the nearest even and stores the low byte of each lane; lanes must be within [0, 255].
 inline void store_u8(uint8_t* p, F32x16 a) {
@@ -96,12 +110,17 @@ inline F32x16 round(F32x16 a) {
   constexpr int kMode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return {_mm256_round_ps(a.lo, kMode), _mm256_round_ps(a.hi, kMode)};
 }
-inline __m256 scale_by_power(__m256 a, __m256 n) {
-  const __m256i bits = _mm256_slli_epi32(_mm256_cvtps_epi32(n), 23);
+inline __m256 scale_by_power(__m256 a, __m256 t) {
+  const __m256i bits = _mm256_slli_epi32(_mm256_castps_si256(t), 23);
   return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), bits));
 }
-inline F32x16 scale_by_power(F32x16 a, F32x16 n) {
-  return {scale_by_power(a.lo, n.lo), scale_by_power(a.hi, n.hi)};
+inline F32x16 scale_by_power(F32x16 a, F32x16 t) {
+  return {scale_by_power(a.lo, t.lo), scale_by_power(a.hi, t.hi)};
+}
+template <typename Fold256, typename Fold128>
+inline float fold_lanes(F32x16 a, Fold256 fold, Fold128 fold128) {
+  const __m256 eight = fold(a.lo, a.hi);
+  return fold_four(fold128(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)), fold128);
 }
 inline void store_u8(uint8_t* p, F32x16 a) {
   const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi));
@@ -174,11 +193,12 @@ inline F32x16 abs(F32x16 a) {
 inline F32x16 round(F32x16 a) {
   return each([&](int i) { return __builtin_rintf(a.lane[i]); });
 }
-inline F32x16 scale_by_power(F32x16 a, F32x16 n) {
+inline F32x16 scale_by_power(F32x16 a, F32x16 t) {
   return each([&](int i) {
-    uint32_t bits;
+    uint32_t bits, power;
     __builtin_memcpy(&bits, &a.lane[i], 4);
-    bits += static_cast<uint32_t>(static_cast<int32_t>(n.lane[i])) << 23;
+    __builtin_memcpy(&power, &t.lane[i], 4);
+    bits += power << 23;
     float out;
     __builtin_memcpy(&out, &bits, 4);
     return out;
@@ -196,14 +216,23 @@ inline F32x16 load_u8(const uint8_t* p, int zero) {
 
 #endif
 
-// The sum (or maximum) of the lanes, in one order everywhere: lane i with i+8, then i+4, i+2, i+1.
+// The sum (or maximum, minimum) of the lanes, in one order everywhere: lane i with i + 8, then with i + 4, i + 2, i + 1.
+#if defined(__AVX2__)
+inline float sum_lanes(F32x16 a) {
+  return fold_lanes(a, [](__m256 x, __m256 y) { return _mm256_add_ps(x, y); }, [](__m128 x, __m128 y) { return _mm_add_ps(x, y); });
+}
+inline float max_lanes(F32x16 a) {
+  return fold_lanes(a, [](__m256 x, __m256 y) { return _mm256_max_ps(x, y); }, [](__m128 x, __m128 y) { return _mm_max_ps(x, y); });
+}
+inline float min_lanes(F32x16 a) {
+  return fold_lanes(a, [](__m256 x, __m256 y) { return _mm256_min_ps(x, y); }, [](__m128 x, __m128 y) { return _mm_min_ps(x, y); });
+}
+#else
 template <typename Fold>
 inline float fold_lanes(F32x16 a, Fold fold) {
-  alignas(64) float lane[kLanes];
-  store(lane, a);
   for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lane[i] = fold(lane[i], lane[i + half]);
-  return lane[0];
+    for (int i = 0; i < half; ++i) a.lane[i] = fold(a.lane[i], a.lane[i + half]);
+  return a.lane[0];
 }
 inline float sum_lanes(F32x16 a) {
   return fold_lanes(a, [](float x, float y) { return x + y; });
@@ -214,13 +243,16 @@ inline float max_lanes(F32x16 a) {
 inline float min_lanes(F32x16 a) {
   return fold_lanes(a, [](float x, float y) { return x < y ? x : y; });
 }
+#endif
 
-// 2^x, relative error below 2e-8 before rounding; x is clamped to [-126, 127]. The polynomial is a minimax fit of 2^r
-// on [-1/2, 1/2] (tools/fit_polynomials.py).
+// 2^x for x <= 1, relative error below 2e-8 before rounding; x below -126 counts as -126. Adding 1.5 * 2^23 rounds x to
+// the integer n in the sum's low bits; the polynomial is a minimax fit of 2^r on [-1/2, 1/2]
+// (tools/fit_polynomials.py).
 inline F32x16 exp2(F32x16 x) {
-  x = min(max(x, splat(-126.0f)), splat(127.0f));
-  const F32x16 n = round(x);
-  const F32x16 r = sub(x, n);
+  x = max(x, splat(-126.0f));
+  const F32x16 magic = splat(12582912.0f);
+  const F32x16 t = add(x, magic);
+  const F32x16 r = sub(x, sub(t, magic));
   F32x16 p = splat(0.00015345820478350567f);
   p = fma(p, r, splat(0.0013399934617617866f));
   p = fma(p, r, splat(0.009618488958172276f));
@@ -228,7 +260,7 @@ inline F32x16 exp2(F32x16 x) {
   p = fma(p, r, splat(0.24022646890323174f));
   p = fma(p, r, splat(0.6931472057410598f));
   p = fma(p, r, splat(1.0f));
-  return scale_by_power(p, n);
+  return scale_by_power(p, t);
 }
 
 // GELU by the error function, x * Phi(x), absolute error below 1e-7: max(x, 0) - |x| * Phi(-|x|), where Phi(-t) =
