@@ -14,22 +14,53 @@ struct AttentionScratch {
   float* sums;    // [R][head size rounded up to 16]
 };
 
-// The keys carry the scale and log2 e, so that scores are in units of log2.
+inline void copy_row(const float* from, float* to, int64_t count) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
+  if (i < count) store(to + i, load(from + i, static_cast<int>(count - i)), static_cast<int>(count - i));
+}
+
+// to[i][lane] = from[lane][i] * scale for 16 rows, `stride` apart.
+inline void transpose_rows(const float* from, int64_t stride, int64_t count, float scale, float* to) {
+  int64_t i = 0;
+#if defined(__AVX2__)
+  const __m128 s = _mm_set1_ps(scale);
+  for (; i + 4 <= count; i += 4)
+    for (int lane = 0; lane < kLanes; lane += 4) {
+      const float* rows = from + lane * stride + i;
+      __m128 a = _mm_mul_ps(_mm_loadu_ps(rows), s), b = _mm_mul_ps(_mm_loadu_ps(rows + stride), s);
+      __m128 c = _mm_mul_ps(_mm_loadu_ps(rows + 2 * stride), s), d = _mm_mul_ps(_mm_loadu_ps(rows + 3 * stride), s);
+      _MM_TRANSPOSE4_PS(a, b, c, d);
+      float* out = to + i * kLanes + lane;
+      _mm_storeu_ps(out, a);
+      _mm_storeu_ps(out + kLanes, b);
+      _mm_storeu_ps(out + 2 * kLanes, c);
+      _mm_storeu_ps(out + 3 * kLanes, d);
+    }
+#endif
+  for (; i < count; ++i)
+    for (int lane = 0; lane < kLanes; ++lane) to[i * kLanes + lane] = from[lane * stride + i] * scale;
+}
+
+// The keys carry the scale and log2 e, so that scores are in units of log2. Keys past the text's end are zeros.
 inline void pack_keys_values(const AttentionHead& a, const AttentionScratch& s) {
   const float scale = a.scale * kLog2E;
-  for (int64_t key = 0; key < a.keys; ++key) {
-    const float* from = a.k + key * a.k_stride;
-    float* to = s.keys + key / kLanes * a.head_size * kLanes + key % kLanes;
-    for (int64_t i = 0; i < a.head_size; ++i) to[i * kLanes] = from[i] * scale;
+  const int64_t size = a.head_size, keys = a.keys;
+  const int64_t whole = keys / kLanes * kLanes;
+  for (int64_t key = 0; key < whole; key += kLanes)
+    transpose_rows(a.k + key * a.k_stride, a.k_stride, size, scale, s.keys + key * size);
+  if (whole < keys) {
+    float* panel = s.keys + whole * size;
+    for (int64_t i = 0; i < size; ++i)
+      for (int64_t lane = 0; lane < kLanes; ++lane)
+        panel[i * kLanes + lane] = whole + lane < keys ? a.k[(whole + lane) * a.k_stride + i] * scale : 0.0f;
   }
-  const int64_t padding = (a.keys + kLanes - 1) / kLanes * kLanes;
-  for (int64_t key = a.keys; key < padding; ++key)
-    for (int64_t i = 0; i < a.head_size; ++i)
-      s.keys[key / kLanes * a.head_size * kLanes + i * kLanes + key % kLanes] = 0.0f;
-  for (int64_t panel = 0; panel * kLanes < a.head_size; ++panel) {
-    const int columns = static_cast<int>(a.head_size - panel * kLanes < kLanes ? a.head_size - panel * kLanes : kLanes);
-    for (int64_t key = 0; key < a.keys; ++key)
-      store(s.values + (panel * a.keys + key) * kLanes, load(a.v + key * a.v_stride + panel * kLanes, columns));
+  for (int64_t column = 0; column < size; column += kLanes) {
+    const int lanes = static_cast<int>(size - column < kLanes ? size - column : kLanes);
+    const float* from = a.v + column;
+    float* to = s.values + column * keys;
+    for (int64_t key = 0; key < keys; ++key, from += a.v_stride, to += kLanes)
+      store(to, lanes == kLanes ? load(from) : load(from, lanes));
   }
 }
 
@@ -114,7 +145,7 @@ inline void mix_panels(const AttentionHead& a, const AttentionScratch& s, int64_
 template <int R>
 void attend_rows(const AttentionHead& a, const AttentionScratch& s, int64_t row) {
   for (int r = 0; r < R; ++r)
-    __builtin_memcpy(s.q + r * kQueryStride, a.q + (row + r) * a.q_stride, a.head_size * sizeof(float));
+    copy_row(a.q + (row + r) * a.q_stride, s.q + r * kQueryStride, a.head_size);
   float maximum[R], sum[R], rescale[R];
   for (int r = 0; r < R; ++r) maximum[r] = -3.0e38f, sum[r] = 0.0f;
   const int64_t panels = (a.head_size + kLanes - 1) / kLanes;
