@@ -1,0 +1,30 @@
+// Decoders: from tokens back to a text. Immutable and thread-safe. Source: the `tokenizers`
+// library, decoders/.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace winnow {
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  virtual std::string decode(const std::vector<std::string_view>& tokens) const = 0;
+};
+
+// WordPiece: joins continued words, a space between others; `cleanup` closes up punctuation and
+// English contractions.
+std::unique_ptr<Decoder> make_word_piece_decoder(std::string prefix, bool cleanup);
+
+// Tokens with a space between: what a file without a decoder means.
+std::unique_ptr<Decoder> make_space_decoder();
+
+// From the "decoder" member of a tokenizer.json. Throws kUnsupported naming the key and the type.
+std::unique_ptr<Decoder> make_decoder(const Json& json);
+
+}  // namespace winnow

@@ -1,0 +1,237 @@
+#include "text/normalizer.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "text/unicode.h"
+
+namespace winnow {
+namespace {
+
+bool has(char32_t c, uint8_t bit) { return (code_point_bits(c) & bit) != 0; }
+
+void keep_if(Normalized& n, const std::function<bool(char32_t)>& keep) {
+  size_t kept = 0;
+  for (size_t i = 0; i < n.text.size(); ++i) {
+    if (!keep(n.text[i])) continue;
+    n.text[kept] = n.text[i];
+    n.origin[kept++] = n.origin[i];
+  }
+  n.text.resize(kept);
+  n.origin.resize(kept);
+}
+
+// Every code point by its decomposition, runs of marks in canonical order.
+std::vector<Change> decomposed(const std::u32string& text, bool compatible) {
+  std::vector<Change> out;
+  out.reserve(text.size());
+  size_t marks = 0;  // where the run of marks at the end begins
+  const auto by_class = [](const Change& a, const Change& b) {
+    return combining_class(a.first) < combining_class(b.first);
+  };
+  for (const char32_t c : text) {
+    const Mapping to = compatible ? compatibility_decomposition(c) : canonical_decomposition(c);
+    for (int i = 0; i < to.size; ++i) {
+      if (combining_class(to.to[i]) == 0) {
+        std::stable_sort(out.begin() + marks, out.end(), by_class);
+        marks = out.size() + 1;
+      }
+      out.emplace_back(to.to[i], i > 0 ? 1 : 0);
+    }
+  }
+  std::stable_sort(out.begin() + std::min(marks, out.size()), out.end(), by_class);
+  return out;
+}
+
+// Canonical composition; two code points that become one add up their changes, less the one that
+// went.
+std::vector<Change> composed(const std::vector<Change>& in) {
+  std::vector<Change> out;
+  out.reserve(in.size());
+  std::optional<size_t> starter;  // in out
+  int last_class = -1;            // of what stands between the starter and here, -1 for nothing
+  for (const Change& next : in) {
+    const int cls = combining_class(next.first);
+    if (starter && last_class < cls) {
+      if (const char32_t both = compose(out[*starter].first, next.first)) {
+        out[*starter] = {both, out[*starter].second + next.second - 1};
+        continue;
+      }
+    }
+    if (cls == 0) {
+      starter = out.size();
+      last_class = -1;
+    } else {
+      last_class = cls;
+    }
+    out.push_back(next);
+  }
+  return out;
+}
+
+enum class Form { kNfd, kNfc, kNfkd, kNfkc };
+
+class UnicodeForm final : public Normalizer {
+ public:
+  explicit UnicodeForm(Form form) : form_(form) {}
+  void apply(Normalized& n) const override {
+    std::vector<Change> to = decomposed(n.text, form_ == Form::kNfkd || form_ == Form::kNfkc);
+    if (form_ == Form::kNfc || form_ == Form::kNfkc) to = composed(to);
+    rewrite(n, to);
+  }
+
+ private:
+  Form form_;
+};
+
+class Lowercase final : public Normalizer {
+ public:
+  void apply(Normalized& n) const override {
+    std::vector<Change> to;
+    to.reserve(n.text.size());
+    for (const char32_t c : n.text) {
+      const Mapping lower = lower_case(c);
+      for (int i = 0; i < lower.size; ++i) to.emplace_back(lower.to[i], i > 0 ? 1 : 0);
+    }
+    rewrite(n, to);
+  }
+};
+
+class StripAccents final : public Normalizer {
+ public:
+  void apply(Normalized& n) const override {
+    keep_if(n, [](char32_t c) { return !has(c, kCombiningMarkBit); });
+  }
+};
+
+class Strip final : public Normalizer {
+ public:
+  Strip(bool left, bool right) : left_(left), right_(right) {}
+  void apply(Normalized& n) const override {
+    size_t begin = 0, end = n.text.size();
+    while (left_ && begin < end && has(n.text[begin], kSpaceBit)) ++begin;
+    while (right_ && begin < end && has(n.text[end - 1], kSpaceBit)) --end;
+    n.text = n.text.substr(begin, end - begin);
+    n.origin = {n.origin.begin() + begin, n.origin.begin() + end};
+  }
+
+ private:
+  bool left_, right_;
+};
+
+class Bert final : public Normalizer {
+ public:
+  explicit Bert(const BertOptions& options) : options_(options) {}
+
+  void apply(Normalized& n) const override {
+    if (options_.clean_text) {
+      keep_if(n, [](char32_t c) { return !has(c, kRemovedBit); });
+      for (char32_t& c : n.text)
+        if (has(c, kSpaceBit)) c = U' ';
+    }
+    if (options_.chinese) {
+      std::vector<Change> to;
+      to.reserve(n.text.size());
+      for (const char32_t c : n.text) {
+        if (has(c, kChineseBit))
+          to.insert(to.end(), {{U' ', 0}, {c, 1}, {U' ', 1}});
+        else
+          to.emplace_back(c, 0);
+      }
+      rewrite(n, to);
+    }
+    if (options_.strip_accents) {
+      UnicodeForm(Form::kNfd).apply(n);
+      keep_if(n, [](char32_t c) { return !has(c, kNonspacingMarkBit); });
+    }
+    if (options_.lower_case) Lowercase().apply(n);
+  }
+  std::optional<BertOptions> bert() const override { return options_; }
+
+ private:
+  BertOptions options_;
+};
+
+class Sequence final : public Normalizer {
+ public:
+  explicit Sequence(std::vector<std::unique_ptr<Normalizer>> parts) : parts_(std::move(parts)) {}
+  void apply(Normalized& n) const override {
+    for (const auto& part : parts_) part->apply(n);
+  }
+
+ private:
+  std::vector<std::unique_ptr<Normalizer>> parts_;
+};
+
+}  // namespace
+
+Normalized decode(std::string_view utf8, int32_t first) {
+  Normalized out;
+  out.text.reserve(utf8.size());
+  out.origin.reserve(utf8.size());
+  for (size_t at = 0; at < utf8.size();) {
+    const CodePoint c = decode_utf8(utf8, at);
+    at += static_cast<size_t>(c.bytes);
+    out.text.push_back(c.value);
+    out.origin.push_back(first++);
+  }
+  return out;
+}
+
+void rewrite(Normalized& n, const std::vector<Change>& changes) {
+  Normalized out;
+  out.text.reserve(changes.size());
+  out.origin.reserve(changes.size());
+  size_t at = 0;  // old code points used up
+  for (const auto& [c, change] : changes) {
+    const size_t from = change > 0 ? at - (at > 0) : at;
+    out.text.push_back(c);
+    out.origin.push_back(n.origin[std::min(from, n.origin.size() - 1)]);
+    if (change <= 0) at += 1 + static_cast<size_t>(-change);
+  }
+  n = std::move(out);
+}
+
+std::unique_ptr<Normalizer> make_bert_normalizer(const BertOptions& options) {
+  return std::make_unique<Bert>(options);
+}
+
+BertOptions bert_options(const Json& json, const BertOverrides& overrides) {
+  BertOptions options;
+  options.clean_text = json.boolean("clean_text", true);
+  const Json said = overrides.silence_is_default ? Json::parse("{}", json.path()) : json;
+  options.chinese = overrides.chinese.value_or(said.boolean("handle_chinese_chars", true));
+  options.lower_case = overrides.lower_case.value_or(said.boolean("lowercase", true));
+  options.strip_accents =
+      overrides.strip_accents.value_or(said.boolean("strip_accents", options.lower_case));
+  return options;
+}
+
+std::string component_type(const Json& json) { return std::string(json.string("type")); }
+
+std::unique_ptr<Normalizer> make_normalizer(const Json& json) {
+  const std::string type = component_type(json);
+  if (type == "BertNormalizer") return make_bert_normalizer(bert_options(json));
+  if (type == "Sequence") {
+    std::vector<std::unique_ptr<Normalizer>> parts;
+    const Json list = json.at("normalizers");
+    for (size_t i = 0; i < list.size(); ++i) parts.push_back(make_normalizer(list[i]));
+    return std::make_unique<Sequence>(std::move(parts));
+  }
+  if (type == "Lowercase") return std::make_unique<Lowercase>();
+  if (type == "StripAccents") return std::make_unique<StripAccents>();
+  if (type == "Strip")
+    return std::make_unique<Strip>(json.boolean("strip_left"), json.boolean("strip_right"));
+  if (type == "NFD") return std::make_unique<UnicodeForm>(Form::kNfd);
+  if (type == "NFC") return std::make_unique<UnicodeForm>(Form::kNfc);
+  if (type == "NFKD") return std::make_unique<UnicodeForm>(Form::kNfkd);
+  if (type == "NFKC") return std::make_unique<UnicodeForm>(Form::kNfkc);
+  fail(Code::kUnsupported, json.path(),
+       ": want a normalizer of BertNormalizer, Sequence, Lowercase, StripAccents, Strip, NFD, NFC, "
+       "NFKD, NFKC, got ",
+       type);
+}
+
+}  // namespace winnow

@@ -1,0 +1,71 @@
+// Normalizers: what a tokenizer.json does to a text before it is split. Immutable and thread-safe.
+// Source: the `tokenizers` library, normalizers/ and NormalizedString.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+
+namespace winnow {
+
+// A text under normalization. origin[i] is the code point of the original text that text[i] stands
+// for: the library keeps a range for each byte, but no normalizer ever joins two, so one index says
+// the same.
+struct Normalized {
+  std::u32string text;
+  std::vector<int32_t> origin;
+};
+
+// Decodes UTF-8 (well-formed); its first code point is number `first` of the original text.
+Normalized decode(std::string_view utf8, int32_t first);
+
+// A new code point and how it relates to the old text: 0 replaces one old code point, -n replaces
+// one and drops the n after it, 1 is inserted.
+using Change = std::pair<char32_t, int>;
+
+// Replaces the text; an inserted code point takes the origin of the old one before it. Source:
+// NormalizedString::transform.
+void rewrite(Normalized& n, const std::vector<Change>& changes);
+
+struct BertOptions {
+  bool clean_text = true;
+  bool chinese = true;        // handle_chinese_chars
+  bool strip_accents = true;  // null in the file means: as lower_case
+  bool lower_case = true;
+};
+
+// What a tokenizer_config.json says, which wins over the normalizer of tokenizer.json; empty where
+// it is silent.
+struct BertOverrides {
+  std::optional<bool> chinese, strip_accents, lower_case;
+  bool silence_is_default = false;  // where it is silent, BERT's defaults win too
+};
+
+// The options of a "BertNormalizer" component.
+BertOptions bert_options(const Json& json, const BertOverrides& overrides = {});
+
+class Normalizer {
+ public:
+  virtual ~Normalizer() = default;
+  virtual void apply(Normalized& n) const = 0;
+  virtual std::optional<BertOptions> bert() const {
+    return std::nullopt;
+  }  // its options, if it is BERT's
+};
+
+std::unique_ptr<Normalizer> make_bert_normalizer(const BertOptions& options);
+
+// From the "normalizer" member of a tokenizer.json. Throws kUnsupported naming the key and the
+// type.
+std::unique_ptr<Normalizer> make_normalizer(const Json& json);
+
+// "BertNormalizer" of a component's "type"; the components of a file are told apart by it.
+std::string component_type(const Json& json);
+
+}  // namespace winnow

@@ -1,0 +1,162 @@
+#include "text/pipeline.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "text/word_piece.h"
+
+namespace winnow {
+namespace {
+
+int32_t code_points(std::string_view utf8) {
+  return static_cast<int32_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+// Which code point each byte of a text stands in, as parts are asked for in (nearly always) rising
+// order.
+class CodePointCounter {
+ public:
+  explicit CodePointCounter(std::string_view text) : text_(text) {}
+  int32_t at(size_t byte) {
+    if (byte >= byte_)
+      count_ += code_points(text_.substr(byte_, byte - byte_));
+    else
+      count_ -= code_points(text_.substr(byte, byte_ - byte));
+    byte_ = byte;
+    return count_;
+  }
+
+ private:
+  std::string_view text_;
+  size_t byte_ = 0;
+  int32_t count_ = 0;
+};
+
+Normalized slice(const Normalized& n, size_t begin, size_t end) {
+  return {n.text.substr(begin, end - begin),
+          {n.origin.begin() + static_cast<std::ptrdiff_t>(begin),
+           n.origin.begin() + static_cast<std::ptrdiff_t>(end)}};
+}
+
+std::string utf8_of(std::u32string_view text) {
+  std::string out;
+  for (const char32_t c : text) append_utf8(out, c);
+  return out;
+}
+
+}  // namespace
+
+Pipeline::Pipeline(PipelineParts parts) : parts_(std::move(parts)) {
+  size_t size = static_cast<size_t>(parts_.model->size());
+  for (const AddedToken& token : parts_.added.tokens())
+    size = std::max(size, static_cast<size_t>(token.id) + 1);
+  tokens_.resize(size);
+  special_.resize(size);
+  for (int32_t id = 0; id < parts_.model->size(); ++id)
+    tokens_[static_cast<size_t>(id)] = parts_.model->token(id);
+  for (const AddedToken& token : parts_.added.tokens()) {
+    tokens_[static_cast<size_t>(token.id)] = token.content;
+    special_[static_cast<size_t>(token.id)] = token.special;
+  }
+  const auto bert = parts_.normalizer ? parts_.normalizer->bert() : std::nullopt;
+  const auto word_piece = std::dynamic_pointer_cast<const WordPiece>(parts_.model);
+  const bool splits = parts_.pre_tokenizer && parts_.pre_tokenizer->bert();
+  if (bert && splits && word_piece && parts_.added.normalized().empty())
+    bert_ = std::make_unique<BertPass>(*bert, word_piece);
+}
+
+TokenSpan Pipeline::tokenize(std::string_view text, bool with_offsets) const {
+  if (const auto at = invalid_utf8_at(text))
+    fail(Code::kTokenizer, "tokenize: want UTF-8, got an invalid byte at ", *at);
+  TokenSpan out;
+  std::vector<Part> parts;
+  parts_.added.raw().split(text, parts);
+  CodePointCounter counter(text);
+  for (const Part& part : parts) {
+    const int32_t first = with_offsets ? counter.at(part.begin) : 0;
+    if (!part.id) {
+      tokenize_part(text.substr(part.begin, part.end - part.begin), first, with_offsets, out);
+      continue;
+    }
+    out.ids.push_back(*part.id);
+    if (with_offsets) out.offsets.push_back({first, counter.at(part.end)});
+  }
+  return out;
+}
+
+void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_offsets,
+                             TokenSpan& out) const {
+  if (bert_ && bert_->tokenize(text, first, with_offsets, out)) return;
+  Normalized n = winnow::decode(text, first);
+  if (parts_.normalizer) parts_.normalizer->apply(n);
+  if (parts_.added.normalized().empty())
+    return tokenize_normalized(std::move(n), with_offsets, out);
+
+  const std::string utf8 = utf8_of(n.text);
+  std::vector<Part> parts;
+  parts_.added.normalized().split(utf8, parts);
+  CodePointCounter counter(utf8);
+  for (const Part& part : parts) {
+    const auto begin = static_cast<size_t>(counter.at(part.begin)),
+               end = static_cast<size_t>(counter.at(part.end));
+    if (!part.id) {
+      tokenize_normalized(slice(n, begin, end), with_offsets, out);
+      continue;
+    }
+    out.ids.push_back(*part.id);
+    if (with_offsets) out.offsets.push_back({n.origin[begin], n.origin[end - 1] + 1});
+  }
+}
+
+void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& out) const {
+  if (n.text.empty()) return;
+  std::vector<Word> words{{0, n.text.size()}};
+  if (parts_.pre_tokenizer) parts_.pre_tokenizer->split(n, words);
+  std::string utf8;
+  std::vector<Piece> pieces;
+  for (const Word& word : words) {
+    utf8.clear();
+    for (size_t i = word.begin; i < word.end; ++i) append_utf8(utf8, n.text[i]);
+    pieces.clear();
+    parts_.model->tokenize(utf8, pieces);
+    size_t at = 0, c = word.begin;
+    for (const Piece& piece : pieces) {
+      out.ids.push_back(piece.id);
+      if (!with_offsets) continue;
+      const size_t from = c;
+      for (; at < static_cast<size_t>(piece.end); ++at) c += (utf8[at] & 0xC0) != 0x80;
+      out.offsets.push_back({n.origin[from], n.origin[c - 1] + 1});
+    }
+  }
+}
+
+std::optional<int32_t> Pipeline::token_id(std::string_view token) const {
+  for (const AddedToken& added : parts_.added.tokens())
+    if (added.content == token) return added.id;
+  return parts_.model->token_id(token);
+}
+
+std::string_view Pipeline::token(int32_t id) const {
+  const bool known = id >= 0 && id < vocab_size() && tokens_[static_cast<size_t>(id)];
+  require(known, "token: want the id of a token, from 0 to ", vocab_size() - 1, ", got ", id);
+  return *tokens_[static_cast<size_t>(id)];
+}
+
+bool Pipeline::is_special(int32_t id) const {
+  return id >= 0 && id < vocab_size() && special_[static_cast<size_t>(id)];
+}
+
+// Ids of no token are left out, as the library does.
+std::string Pipeline::decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
+  std::vector<std::string_view> tokens;
+  for (const int32_t id : ids) {
+    if (id < 0 || id >= vocab_size() || !tokens_[static_cast<size_t>(id)]) continue;
+    if (skip_special_tokens && is_special(id)) continue;
+    tokens.push_back(*tokens_[static_cast<size_t>(id)]);
+  }
+  return parts_.decoder->decode(tokens);
+}
+
+}  // namespace winnow

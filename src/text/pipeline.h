@@ -1,0 +1,56 @@
+// A tokenizer.json's components at work: added tokens, normalizer, pre-tokenizer, model,
+// post-processor, decoder. Immutable and thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/added_tokens.h"
+#include "text/bert_pass.h"
+#include "text/decoder.h"
+#include "text/model.h"
+#include "text/normalizer.h"
+#include "text/post_processor.h"
+#include "text/pre_tokenizer.h"
+#include "text/tokenizer.h"
+
+namespace winnow {
+
+struct PipelineParts {
+  std::shared_ptr<const Model> model;
+  std::unique_ptr<Normalizer> normalizer;       // may be null
+  std::unique_ptr<PreTokenizer> pre_tokenizer;  // may be null
+  AddedTokens added;
+  Template special;
+  std::unique_ptr<Decoder> decoder;
+};
+
+class Pipeline final : public Tokenizer {
+ public:
+  explicit Pipeline(PipelineParts parts);
+
+  TokenSpan tokenize(std::string_view text, bool with_offsets) const override;
+  int special_tokens(bool pair) const override { return parts_.special.special_tokens(pair); }
+  Encoding assemble(const TokenSpan& first, const TokenSpan* second) const override {
+    return parts_.special.assemble(first, second);
+  }
+  int32_t vocab_size() const override { return static_cast<int32_t>(tokens_.size()); }
+  std::optional<int32_t> token_id(std::string_view token) const override;
+  std::string_view token(int32_t id) const override;
+  bool is_special(int32_t id) const override;
+  std::string decode(std::span<const int32_t> ids, bool skip_special_tokens) const override;
+
+ private:
+  // The tokens of a stretch of text without added tokens of the raw kind.
+  void tokenize_part(std::string_view text, int32_t first, bool with_offsets, TokenSpan& out) const;
+  void tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& out) const;
+
+  PipelineParts parts_;
+  std::vector<std::optional<std::string_view>> tokens_;  // by id, the added ones too
+  std::vector<bool> special_;                            // by id
+  std::unique_ptr<const BertPass> bert_;                 // when the components are BERT's own
+};
+
+}  // namespace winnow

@@ -1,0 +1,50 @@
+#include "text/tokenizer.h"
+
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mapped_file.h"
+#include "text/load.h"
+
+namespace winnow {
+namespace {
+
+std::shared_ptr<const MappedFile> open_if_there(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored) ? MappedFile::open(path.string()) : nullptr;
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const std::string& folder) {
+  const std::filesystem::path dir(folder);
+  const auto config_file = open_if_there(dir / "tokenizer_config.json");
+  std::optional<Json> config;
+  if (config_file) {
+    config = Json::parse(config_file->text(), config_file->path());
+    if (!config->is_object())
+      fail(Code::kCorrupt, config_file->path(), ": want an object, got ", config->kind());
+  }
+  try {
+    if (const auto file = open_if_there(dir / "tokenizer.json"))
+      return load_tokenizer_json(Json::parse(file->text(), file->path()), file->path(),
+                                 config ? bert_overrides(*config) : BertOverrides{});
+    if (const auto file = open_if_there(dir / "vocab.txt"))
+      return load_vocab_txt(file->text(), file->path(), config ? &*config : nullptr);
+  } catch (const Error& error) {
+    // The messages name file and key already, but a wrong type in a file is not the caller's
+    // mistake.
+    if (error.code() == Code::kInvalidArgument) fail(Code::kCorrupt, error.what());
+    throw;
+  }
+  fail(Code::kNotFound, "load tokenizer: want tokenizer.json or vocab.txt in ", folder,
+       ", got neither");
+}
+
+std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view json,
+                                                      std::string_view what) {
+  return load_tokenizer_json(Json::parse(json, what), what, {});
+}
+
+}  // namespace winnow

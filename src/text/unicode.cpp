@@ -1,0 +1,148 @@
+#include "text/unicode.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <unordered_map>
+
+namespace winnow {
+namespace {
+
+struct CodePointRange {
+  char32_t first, last;
+};
+struct MarkRange {
+  char32_t first, last;
+  uint8_t combining_class;
+};
+struct CaseRange {
+  char32_t first, last, step;
+  int32_t delta;
+};
+struct Composition {
+  char32_t first, second, composed;
+};
+
+#include "text/unicode_tables.inc"
+
+constexpr char32_t kEnd = 0x110000;
+constexpr char32_t kHangulFirst = 0xAC00, kHangulLast = 0xD7A3;
+constexpr char32_t kLead = 0x1100, kVowel = 0x1161, kTail = 0x11A7;
+constexpr char32_t kLeads = 19, kVowels = 21, kTails = 28;
+
+bool is_hangul(char32_t c) { return c >= kHangulFirst && c <= kHangulLast; }
+
+// Offsets into a flat table of (code point, count, code points...).
+using FlatIndex = std::unordered_map<char32_t, uint32_t>;
+
+template <size_t N>
+FlatIndex index_of(const char32_t (&table)[N]) {
+  FlatIndex index;
+  for (uint32_t i = 0; i < N; i += 2 + table[i + 1]) index.emplace(table[i], i + 1);
+  return index;
+}
+
+Mapping mapping_at(const char32_t* count) {
+  Mapping out;
+  out.size = static_cast<int>(*count);
+  std::copy(count + 1, count + 1 + out.size, out.to);
+  return out;
+}
+
+Mapping one(char32_t c) {
+  Mapping out;
+  out.to[0] = c;
+  out.size = 1;
+  return out;
+}
+
+// Expanded once from the generated ranges: a byte a code point, of which a process touches few
+// pages.
+struct Tables {
+  std::unique_ptr<uint8_t[]> bits = std::make_unique<uint8_t[]>(kEnd);
+  FlatIndex canonical = index_of(kCanonical), compatible = index_of(kCompatible);
+  FlatIndex lower;  // single lower-case letters, the code point itself
+  std::unordered_map<uint64_t, char32_t> composed;
+
+  Tables() {
+    set(kRemoved, kRemovedBit);
+    set(kSpace, kSpaceBit);
+    set(kPunctuation, kPunctuationBit);
+    set(kChinese, kChineseBit);
+    set(kNonspacingMark, kNonspacingMarkBit);
+    set(kCombiningMark, kCombiningMarkBit);
+    set(kWord, kWordBit);
+    for (const FlatIndex* index : {&canonical, &compatible})
+      for (const auto& [c, at] : *index) bits[c] |= kDecomposesBit;
+    for (char32_t c = kHangulFirst; c <= kHangulLast; ++c) bits[c] |= kDecomposesBit;
+    for (const CaseRange& r : kLower)
+      for (char32_t c = r.first; c <= r.last; c += r.step)
+        lower.emplace(c, static_cast<char32_t>(static_cast<int32_t>(c) + r.delta));
+    for (const Composition& c : kCompositions)
+      composed.emplace(pair(c.first, c.second), c.composed);
+  }
+
+  template <size_t N>
+  void set(const CodePointRange (&ranges)[N], uint8_t bit) {
+    for (const CodePointRange& r : ranges)
+      for (char32_t c = r.first; c <= r.last; ++c) bits[c] |= bit;
+  }
+
+  static uint64_t pair(char32_t first, char32_t second) {
+    return static_cast<uint64_t>(first) << 32 | second;
+  }
+};
+
+const Tables& tables() {
+  static const Tables kTables;
+  return kTables;
+}
+
+}  // namespace
+
+uint8_t code_point_bits(char32_t code_point) { return tables().bits[code_point]; }
+
+uint8_t combining_class(char32_t code_point) {
+  if (code_point < kMarks[0].first) return 0;
+  const auto after = std::upper_bound(std::begin(kMarks), std::end(kMarks), code_point,
+                                      [](char32_t c, const MarkRange& r) { return c < r.first; });
+  const MarkRange& range = *std::prev(after);
+  return code_point <= range.last ? range.combining_class : 0;
+}
+
+Mapping lower_case(char32_t code_point) {
+  if (code_point == kLowerLong[0]) return mapping_at(kLowerLong + 1);
+  const auto found = tables().lower.find(code_point);
+  return one(found == tables().lower.end() ? code_point : found->second);
+}
+
+Mapping canonical_decomposition(char32_t code_point) {
+  if (is_hangul(code_point)) {
+    const char32_t i = code_point - kHangulFirst;
+    Mapping out;
+    out.to[out.size++] = kLead + i / (kVowels * kTails);
+    out.to[out.size++] = kVowel + i % (kVowels * kTails) / kTails;
+    if (i % kTails != 0) out.to[out.size++] = kTail + i % kTails;
+    return out;
+  }
+  const auto found = tables().canonical.find(code_point);
+  return found == tables().canonical.end() ? one(code_point)
+                                           : mapping_at(kCanonical + found->second);
+}
+
+Mapping compatibility_decomposition(char32_t code_point) {
+  const auto found = tables().compatible.find(code_point);
+  if (found == tables().compatible.end()) return canonical_decomposition(code_point);
+  return mapping_at(kCompatible + found->second);
+}
+
+char32_t compose(char32_t first, char32_t second) {
+  if (first - kLead < kLeads && second - kVowel < kVowels)
+    return kHangulFirst + ((first - kLead) * kVowels + (second - kVowel)) * kTails;
+  if (is_hangul(first) && (first - kHangulFirst) % kTails == 0 && second - kTail - 1 < kTails - 1)
+    return first + (second - kTail);
+  const auto found = tables().composed.find(Tables::pair(first, second));
+  return found == tables().composed.end() ? 0 : found->second;
+}
+
+}  // namespace winnow

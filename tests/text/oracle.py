@@ -1,0 +1,300 @@
+#!/usr/bin/env python3
+"""Compares winnow's tokenizers with the `tokenizers` wheel: ids, type ids, special mask, offsets, truncation, decoding.
+
+Texts are made from a seed: scifact and Chinese from $WINNOW_SHARED, and hostile ones of many kinds. Each goes to one
+tokenizer, through tokenize_driver and through the wheel; everything must be equal. Exit 77 says why it was skipped.
+"""
+import argparse
+import copy
+import glob
+import itertools
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+try:
+    import tokenizers
+except ImportError:
+    print("skipped: this Python has no tokenizers package")
+    sys.exit(77)
+
+CUTS = [None, None, None, (3, "right"), (4, "left"), (9, "right"), (12, "left"), (25, "left"), (40, "right"), (128, "right")]
+SPECIALS = ["[CLS]", "[SEP]", "[MASK]", "[UNK]", "[PAD]", "[SEP", "SEP]", "[[SEP]]", "[sep]", "[CLS][SEP]", " [MASK] ", "[MASK]s"]
+SCRIPTS = [(0x20, 0x7E), (0xA0, 0x24F), (0x250, 0x36F), (0x370, 0x52F), (0x590, 0x6FF), (0x900, 0xDFF), (0xE00, 0xFFF),
+           (0x1000, 0x1FFF), (0x2000, 0x2BFF), (0x2C00, 0x2FFF), (0x3000, 0x33FF), (0x3400, 0x9FFF), (0xA000, 0xABFF),
+           (0xAC00, 0xD7FF), (0xE000, 0xFAFF), (0xFB00, 0xFFFF), (0x10000, 0x10FFF), (0x11000, 0x11FFF), (0x16000, 0x1BFFF),
+           (0x1D000, 0x1D7FF), (0x1E000, 0x1EFFF), (0x1F000, 0x1FAFF), (0x20000, 0x2FA1F), (0x30000, 0x323AF),
+           (0xE0000, 0xE01EF), (0xF0000, 0x10FFFF)]
+MARKS = [0x300, 0x301, 0x308, 0x315, 0x323, 0x327, 0x338, 0x340, 0x343, 0x344, 0x345, 0x35C, 0x5B0, 0x64B, 0x93C, 0x94D, 0xF71,
+         0xF72, 0xF73, 0x1037, 0x1DFA, 0x302A, 0x302E, 0x302F, 0x3099, 0x1161, 0x11A8, 0x16FF0, 0x1D165, 0x1D16D, 0x1D15E,
+         0x1E944, 0x1E94A, 0x10D24, 0x1ABF, 0x8D3, 0xC04, 0x11F42, 0x1E4EC, 0x10EFD]
+
+
+def valid(c):
+    return chr(c) if not 0xD800 <= c <= 0xDFFF else "x"
+
+
+class Texts:
+    def __init__(self, rng, shared):
+        self.rng = rng
+        docs = [json.loads(line) for line in open(shared / "data/eval/scifact/corpus.jsonl", encoding="utf-8")]
+        self.english = [s for d in docs for s in [d["title"], *d["text"].split(". ")] if s]
+        self.chinese = []
+        for path in sorted(glob.glob(str(shared / "data/eval/rexuninlu/*.json"))):
+            for line in open(path, encoding="utf-8"):
+                self.chinese += [s for s in json.loads(line)["text"].split("。") if s]
+        rng.shuffle(self.english)
+
+    def code_points(self):
+        everything = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
+        for i in range(0, len(everything), 48):
+            part = [chr(c) for c in everything[i:i + 48]]
+            yield " ".join(part) + " " + " ".join(f"a{c}B" for c in part) + "".join(part)
+        for c in everything:
+            if c < 0x3100 or self.rng.random() < 0.01:
+                yield chr(c)
+                yield f"e{chr(c)}\u0301x"
+
+    def script(self):
+        low, high = self.rng.choice(SCRIPTS)
+        return "".join(valid(self.rng.randint(low, high)) for _ in range(self.rng.randint(1, 30)))
+
+    def marks(self):
+        base = lambda: self.rng.choice("aeIoqDż각é中\u09c7\u1100\u0f40ﬃ ")
+        run = lambda: "".join(chr(self.rng.choice(MARKS)) for _ in range(self.rng.randint(0, 6)))
+        return "".join(base() + run() for _ in range(self.rng.randint(1, 8)))
+
+    def noise(self):
+        return self.rng.randbytes(self.rng.randint(1, 60)).decode("utf-8", self.rng.choice(["replace", "ignore"]))
+
+    def controls(self):
+        pool = "\x00\x01\x08\t\n\x0b\x0c\r\x1f\x7f\x85\xa0\xad\u200b\u200d\u2028\ufeff\ufffd\U000e0001\uf8ffab "
+        return "".join(self.rng.choice(pool) for _ in range(self.rng.randint(1, 40)))
+
+    def emoji(self):
+        pool = ["👩‍🔬", "🇩🇪", "👍🏽", "❤️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "1️⃣", "🙂", "🫠", "☕", " ", "ok", "©"]
+        return "".join(self.rng.choice(pool) for _ in range(self.rng.randint(1, 12)))
+
+    def long(self):
+        size = self.rng.choice([22, 23, 24, 25, 47, 98, 99, 100, 101, 102, 200, 400])
+        letters = self.rng.choice(["a", "ab", "abcdefgh", "unaffable", "é", "ａ", "д", "aé̂", "ß", "0123", "A\u00ad"])
+        return "".join(self.rng.choice(letters) for _ in range(size)) + self.rng.choice(["", ".", " x", "中", "\u2014y"])
+
+    def mixed(self):
+        parts = [self.rng.choice(self.english), self.rng.choice(self.chinese), self.script(), self.marks(), self.emoji(),
+                 self.rng.choice(SPECIALS), self.rng.choice(SPECIALS), "Ελλάς ΟΔΟΣ İSTANBUL ǅ ẞ", "e\u0301\u0323 cafe\u0301", " \u3000 "]
+        self.rng.shuffle(parts)
+        cut = lambda s: s[self.rng.randint(0, len(s) // 2):][:self.rng.randint(1, 60)]
+        return self.rng.choice(["", " "]).join(cut(p) for p in parts[:self.rng.randint(1, 6)])
+
+    def make(self, count):
+        """About count texts, whatever the share of those that are made once."""
+        texts = list(self.code_points())
+        texts += ["", " ", "\n\t", "a" * 100_000, "é中" * 30_000, "a," * 20_000, "\u0301" * 20_000, "\U0001D165\u0301" * 5_000,
+                  "[SEP]" * 3_000, "x" * 99 + " " + "x" * 100 + " " + "x" * 101]
+        texts += self.english[:count * 3 // 10]
+        texts += self.chinese[:count // 10]
+        kinds = [self.script, self.marks, self.noise, self.controls, self.emoji, self.long, self.mixed, self.mixed]
+        texts += [self.rng.choice(kinds)() for _ in range(count - len(texts))]
+        self.rng.shuffle(texts)
+        return texts
+
+
+def normalizer(kind, **more):
+    return {"type": kind, **more}
+
+
+def added(content, id, **flags):
+    return {"id": id, "content": content, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+            "special": False, **flags}
+
+
+def variants(base):
+    """name -> tokenizer.json: the same vocabulary with the components changed, the general way and rarer ones too."""
+    bert = base["normalizer"]
+    sequence = lambda *parts: normalizer("Sequence", normalizers=list(parts))
+
+    def change(**parts):
+        return {**copy.deepcopy(base), **parts}
+
+    n = len(base["model"]["vocab"])
+    extra = [added("<ent>", n, lstrip=True), added("<rel>", n + 1, rstrip=True, special=True), added("<e>", n + 2, single_word=True),
+             added("Straße", n + 3, normalized=True), added("caf\u00e9 noir", n + 4, normalized=True, single_word=True),
+             added("<e><e>", n + 5, lstrip=True, rstrip=True), added("protein", 5250, single_word=True, normalized=True)]
+    vocab = base["model"]["vocab"]
+    extra[-1]["id"] = vocab["protein"]
+    return {
+        "general": change(normalizer=sequence(bert)),
+        "added": change(added_tokens=base["added_tokens"] + extra),
+        "added_raw": change(added_tokens=base["added_tokens"] + [t for t in extra[:3]]),
+        "cased": change(normalizer={**bert, "lowercase": False}),
+        "accents": change(normalizer={**bert, "strip_accents": False}),
+        "cased_no_accents": change(normalizer={**bert, "lowercase": False, "strip_accents": True}),
+        "dirty": change(normalizer={**bert, "clean_text": False, "handle_chinese_chars": False}),
+        "nfc": change(normalizer=sequence(normalizer("NFC"), normalizer("Lowercase")), pre_tokenizer={"type": "Whitespace"}),
+        "nfkc": change(normalizer=normalizer("NFKC"), pre_tokenizer={"type": "WhitespaceSplit"}, post_processor=None),
+        "nfkd": change(normalizer=sequence(normalizer("NFKD"), normalizer("StripAccents"), normalizer("Lowercase")),
+                       post_processor={"type": "BertProcessing", "sep": ["[SEP]", vocab["[SEP]"]], "cls": ["[CLS]", vocab["[CLS]"]]}),
+        "nfd": change(normalizer=sequence(normalizer("NFD"), normalizer("Strip", strip_left=True, strip_right=True)), decoder=None,
+                      pre_tokenizer={"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, {"type": "Punctuation"}]}),
+        "bare": change(normalizer=None, pre_tokenizer=None, post_processor=None),
+    }
+
+
+def from_vocab(path, template):
+    """What winnow builds from a vocab.txt, as a tokenizer.json for the wheel."""
+    vocab = {}
+    for i, line in enumerate(open(path, encoding="utf-8")):
+        vocab[line.rstrip("\n")] = i
+    made = copy.deepcopy(template)
+    made["model"]["vocab"] = vocab
+    for token in made["added_tokens"]:
+        token["id"] = vocab[token["content"]]
+    for name, token in made["post_processor"]["special_tokens"].items():
+        token["ids"] = [vocab[name]]
+    return made
+
+
+def find_tokenizers(shared, models, folder):
+    """[name, what the driver loads, the wheel's tokenizer, share of the texts]."""
+    found = []
+    read = lambda path: json.loads(path.read_text(encoding="utf-8"))
+    wheel = lambda made: tokenizers.Tokenizer.from_str(json.dumps(made))
+    for name in ("ms-marco-minilm-l12", "bge-small-en", "all-minilm-l6"):
+        if (models / name / "tokenizer.json").exists():
+            found.append((name, models / name, wheel(read(models / name / "tokenizer.json")), 4))
+    zh = shared / "data/tokenizers/bge-small-zh"
+    found.append(("bge-small-zh", zh, wheel(read(zh / "tokenizer.json")), 4))
+    rex = shared / "data/tokenizers/rexuninlu"
+    lower = read(zh / "tokenizer.json")
+    lower["normalizer"]["lowercase"] = True
+    found.append(("rexuninlu", rex, wheel(from_vocab(rex / "vocab.txt", lower)), 4))
+    base = next((read(models / n / "tokenizer.json") for n, *_ in found if (models / n / "tokenizer.json").exists()), None)
+    for name, made in variants(base).items() if base else []:
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps({**made, "padding": None, "truncation": None}))
+        found.append((name, path, wheel(made), 1))
+    for _, _, tokenizer, _ in found:
+        tokenizer.no_padding()
+    return found
+
+
+def make_cases(rng, texts, found):
+    """{(tokenizer, cut): [(text, pair)]}; grouped because the wheel's truncation is a setting."""
+    cases = {}
+    shares = [i for i, (*_, share) in enumerate(found) for _ in range(share)]
+    for text in texts:
+        key = (rng.choice(shares), rng.choice(CUTS))
+        pair = rng.choice(texts) if rng.random() < 0.4 else None
+        cases.setdefault(key, []).append((text, pair))
+    return dict(sorted(cases.items(), key=str))
+
+
+def write_lines(path, found, cases, decodes):
+    with open(path, "w", encoding="utf-8") as out:
+        for (which, cut), rows in cases.items():
+            out.write(json.dumps({"load": str(found[which][1])}) + "\n")
+            more = {"max_length": cut[0], "left": cut[1] == "left"} if cut else {}
+            for text, pair in rows:
+                out.write(json.dumps({"text": text, "pair": pair, **more}, ensure_ascii=False) + "\n")
+        for which, rows in decodes.items():
+            out.write(json.dumps({"load": str(found[which][1])}) + "\n")
+            for ids, skip in rows:
+                out.write(json.dumps({"decode": ids, "skip": skip}) + "\n")
+
+
+def wheel_encode(tokenizer, text, pair):
+    e = tokenizer.encode(text) if pair is None else tokenizer.encode(text, pair)
+    return {"ids": e.ids, "type_ids": e.type_ids, "special": e.special_tokens_mask,
+            "offsets": list(itertools.chain.from_iterable(e.offsets))}
+
+
+def compare(found, cases, decodes, answers):
+    """Yields (what was asked, the wheel's answer, winnow's) where they differ."""
+    for (which, cut), rows in cases.items():
+        name, _, tokenizer, _ = found[which]
+        loaded, want = next(answers), {"loaded": tokenizer.get_vocab_size()}
+        if loaded != want:
+            yield {"load": name}, want, loaded
+        tokenizer.no_truncation()
+        if cut:
+            special = (tokenizer.num_special_tokens_to_add(False), tokenizer.num_special_tokens_to_add(True))
+            tokenizer.enable_truncation(cut[0], strategy="longest_first", direction=cut[1])
+        for text, pair in rows:
+            got = next(answers)
+            if cut and cut[0] <= special[pair is not None]:
+                if "max_length" not in got.get("error", ""):
+                    yield {"tokenizer": name, "cut": cut}, "an error: no room for a token", got
+                continue
+            want = wheel_encode(tokenizer, text, pair)
+            if got != want:
+                yield {"tokenizer": name, "cut": cut, "text": text, "pair": pair}, want, got
+    for which, rows in decodes.items():
+        name, _, tokenizer, _ = found[which]
+        next(answers)
+        for ids, skip in rows:
+            got, want = next(answers), {"text": tokenizer.decode(ids, skip_special_tokens=skip)}
+            if got != want:
+                yield {"tokenizer": name, "decode": ids, "skip": skip}, want, got
+
+
+def show(asked, want, got):
+    print("differs:", ascii(asked)[:600])
+    if not (isinstance(want, dict) and isinstance(got, dict)):
+        print("  wheel ", want, "\n  winnow", ascii(got)[:300])
+        return
+    for key in sorted(want.keys() | got.keys()):
+        if want.get(key) != got.get(key):
+            print(f"  {key}: wheel {ascii(want.get(key))[:300]}\n  {key}: winnow {ascii(got.get(key))[:300]}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--driver", required=True, help="the tokenize_driver binary")
+    parser.add_argument("--count", type=int, default=104_000, help="texts, those of the second place in a pair not counted")
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--show", type=int, default=5, help="differences to print")
+    args = parser.parse_args()
+    if "WINNOW_SHARED" not in os.environ:
+        print("skipped: WINNOW_SHARED is not set")
+        return 77
+    shared = pathlib.Path(os.environ["WINNOW_SHARED"])
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+    models = pathlib.Path(os.environ.get("WINNOW_MODELS", cache / "winnow/models"))
+    start = time.monotonic()
+    rng = random.Random(args.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        found = find_tokenizers(shared, models, folder)
+        texts = Texts(rng, shared).make(args.count)
+        cases = make_cases(rng, texts, found)
+        decodes = {}
+        for which, (*_, tokenizer, _) in enumerate(found):
+            size = tokenizer.get_vocab_size()
+            decodes[which] = [([rng.randrange(size + 3) for _ in range(rng.randint(0, 30))], rng.random() < 0.5) for _ in range(400)]
+            decodes[which] += [(tokenizer.encode(t).ids, rng.random() < 0.5) for t in rng.choices(texts, k=400) if len(t) < 500]
+        write_lines(folder / "in.jsonl", found, cases, decodes)
+        with open(folder / "in.jsonl") as lines:
+            driver = subprocess.Popen([args.driver], stdin=lines, stdout=subprocess.PIPE)
+        differences = 0
+        for difference in compare(found, cases, decodes, map(json.loads, driver.stdout)):
+            differences += 1
+            if differences <= args.show:
+                show(*difference)
+        if driver.wait() != 0:
+            print("the driver ended with", driver.returncode)
+            return 1
+    names = ", ".join(name for name, *_ in found)
+    print(f"{len(texts)} texts, {sum(p is not None for r in cases.values() for _, p in r)} of them in pairs, "
+          f"{sum(map(len, decodes.values()))} decodings, seed {args.seed}, tokenizers {tokenizers.__version__}: "
+          f"{differences} differences; {time.monotonic() - start:.0f} s; {names}")
+    return differences > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+// Tokenizes for tests/text/oracle.py: JSON lines on stdin, JSON lines on stdout.
+//   {"load": folder or file}                                       -> {"loaded": vocabulary size}
+//   {"text", "pair"?, "max_length"?, "left"?}                      -> {"ids", "type_ids",
+//   "special", "offsets"}
+//   {"decode": ids, "skip": bool}                                  -> {"text"}
+// A failure answers {"error"}; so do texts whose tokens are others when offsets are not asked for.
+#include <iostream>
+#include <string>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/mapped_file.h"
+#include "text/tokenizer.h"
+
+namespace {
+
+using winnow::Encoding;
+using winnow::Json;
+using winnow::JsonWriter;
+using winnow::Tokenizer;
+using winnow::TokenSpan;
+
+template <typename T>
+void numbers(JsonWriter& out, const char* name, const std::vector<T>& values) {
+  out.key(name).begin_array();
+  for (const T& value : values) out.value(static_cast<int64_t>(value));
+  out.end_array();
+}
+
+TokenSpan tokens(std::string_view text, const Tokenizer& tokenizer) {
+  TokenSpan out = tokenizer.tokenize(text, true);
+  for (const char* pass :
+       {"first", "second"})  // the second finds the words of the first in the cache
+    if (tokenizer.tokenize(text).ids != out.ids)
+      winnow::fail(winnow::Code::kInternal, "other ids without offsets, ", pass, " time");
+  return out;
+}
+
+void encode(const Json& line, const Tokenizer& tokenizer, JsonWriter& out) {
+  const auto pair = line.find("pair");
+  TokenSpan first = tokens(line.string("text"), tokenizer), second;
+  if (pair) second = tokens(pair->string(), tokenizer);
+  TokenSpan* const other = pair ? &second : nullptr;
+  if (const auto length = line.find("max_length"))
+    winnow::truncate(first, other, tokenizer.special_tokens(pair.has_value()),
+                     static_cast<int>(length->integer()),
+                     line.boolean("left", false) ? winnow::TruncationSide::kLeft
+                                                 : winnow::TruncationSide::kRight);
+  const Encoding e = tokenizer.assemble(first, other);
+  numbers(out, "ids", e.ids);
+  numbers(out, "type_ids", e.type_ids);
+  numbers(out, "special", e.special);
+  out.key("offsets").begin_array();
+  for (const auto& [start, end] : e.offsets) out.value(start).value(end);
+  out.end_array();
+}
+
+void answer(const Json& line, std::shared_ptr<const Tokenizer>& tokenizer, JsonWriter& out) {
+  if (const auto path = line.find("load")) {
+    const std::string name(path->string());
+    tokenizer = name.ends_with(".json")
+                    ? Tokenizer::from_json(winnow::MappedFile::open(name)->text(), name)
+                    : Tokenizer::from_folder(name);
+    out.member("loaded", tokenizer->vocab_size());
+  } else if (const auto list = line.find("decode")) {
+    std::vector<int32_t> ids;
+    for (size_t i = 0; i < list->size(); ++i)
+      ids.push_back(static_cast<int32_t>((*list)[i].integer()));
+    out.member("text", tokenizer->decode(ids, line.boolean("skip")));
+  } else {
+    encode(line, *tokenizer, out);
+  }
+}
+
+}  // namespace
+
+int main() {
+  std::ios::sync_with_stdio(false);
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::string text;
+  while (std::getline(std::cin, text)) {
+    JsonWriter out;
+    out.begin_object();
+    try {
+      answer(Json::parse(text, "line"), tokenizer, out);
+    } catch (const winnow::Error& error) {
+      out = JsonWriter();
+      out.begin_object().member("error", error.what());
+    }
+    out.end_object();
+    std::cout << out.text() << '\n';
+  }
+}
