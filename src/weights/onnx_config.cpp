@@ -43,7 +43,7 @@ class GraphConstants {
 std::pair<int64_t, int64_t> size_of(const Checkpoint& file, const std::string& name) {
   const StoredTensor* tensor = file.find(name);
   if (!tensor || tensor->shape.rank() != 2)
-    unreadable(file, cat("a BERT encoder with a matrix ", quoted(name)),
+    unreadable(file, cat("a BERT encoder with a matrix ", shown_name(name)),
                tensor ? "another shape" : "none");
   const int64_t first = tensor->shape.dim(0), second = tensor->shape.dim(1);
   return tensor->transposed ? std::pair(second, first) : std::pair(first, second);
@@ -58,7 +58,7 @@ int64_t count_layers(const Checkpoint& file) {
     const char* digits = tensor->name.c_str() + at + kScope.size();
     int64_t layer = -1;
     std::from_chars(digits, tensor->name.c_str() + tensor->name.size(), layer);
-    if (layer >= 10'000) unreadable(file, "fewer than 10000 layers", quoted(tensor->name));
+    if (layer >= 10'000) unreadable(file, "fewer than 10000 layers", shown_name(tensor->name));
     layers = std::max(layers, layer + 1);
   }
   return layers;
@@ -130,7 +130,7 @@ Json config_of_graph(const OnnxGraph& graph, const Checkpoint& file) {
   for (const OnnxNode& node :
        graph.nodes)  // RoBERTa has BERT's names, and counts its positions from the ids
     if (node.op == "CumSum")
-      unreadable(file, "positions from 0", cat("CumSum ", quoted(node.name)));
+      unreadable(file, "positions from 0", cat("CumSum ", shown_name(node.name)));
   const GraphConstants constants(graph);
   const std::set<int64_t> heads = head_counts(graph, constants, hidden);
   const std::set<float> eps = epsilons(graph, constants);

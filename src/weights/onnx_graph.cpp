@@ -201,7 +201,7 @@ std::vector<double> OnnxTensor::numbers() const {
       fill(uint8_t{});
       break;
     default:
-      fail(Code::kUnsupported, "tensor ", quoted(name), ": want plain numbers, got ", dtype);
+      fail(Code::kUnsupported, "tensor ", shown_name(name), ": want plain numbers, got ", dtype);
   }
   return out;
 }
@@ -219,15 +219,16 @@ OnnxTensor read_onnx_tensor(WireReader message, Decoded& decoded) {
   out.name = head.name;
   out.offset = out.data_offset = message.offset();
   if (head.external)
-    unsupported(path, out.offset, "tensor ", quoted(head.name),
+    unsupported(path, out.offset, "tensor ", shown_name(head.name),
                 ": want its data in this file, got external data: save the model as one file");
   if (head.segmented)
-    unsupported(path, out.offset, "tensor ", quoted(head.name), ": want it whole, got a segment");
+    unsupported(path, out.offset, "tensor ", shown_name(head.name),
+                ": want it whole, got a segment");
   const TypeRow* row = nullptr;
   for (const TypeRow& each : kTypes)
     if (each.type == head.type) row = &each;
   if (!row)
-    unsupported(path, out.offset, "tensor ", quoted(head.name),
+    unsupported(path, out.offset, "tensor ", shown_name(head.name),
                 ": want data type 1 2 3 5 6 7 9 10 11 or 16, got ", head.type);
   out.dtype = row->dtype;
   if (head.raw) {
