@@ -17,8 +17,7 @@ class GraphConstants {
     for (const OnnxNode& node : graph.nodes) {
       if (node.op != "Constant" || node.outputs.size() != 1) continue;
       const OnnxAttribute* value = node.attribute("value");
-      if (value && !value->tensor.empty())
-        by_name_.emplace(node.outputs[0], read_onnx_tensor(value->tensor[0], decoded_));
+      if (value && !value->tensor.empty()) add(node.outputs[0], value->tensor[0]);
     }
   }
 
@@ -30,6 +29,14 @@ class GraphConstants {
   }
 
  private:
+  void add(std::string_view name, const WireReader& tensor) {
+    try {
+      by_name_.emplace(name, read_onnx_tensor(tensor, decoded_));
+    } catch (const Error& error) {
+      if (error.code() != Code::kUnsupported) throw;  // text and the like: no number to look for
+    }
+  }
+
   Decoded decoded_;
   std::map<std::string_view, OnnxTensor> by_name_;
 };

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <system_error>
 
 #include "base/json.h"
 #include "base/mapped_file.h"
@@ -105,6 +106,8 @@ StoredTensor tensor_of(std::string_view name, const Json& entry, int64_t entry_o
   std::vector<int64_t> dims;
   const Json shape = entry.at("shape");
   if (!shape.is_array()) fail(Code::kInvalidArgument, "want shape as an array, got ", shape.kind());
+  if (shape.size() > Shape::kMaxRank)
+    fail(Code::kUnsupported, "want at most ", Shape::kMaxRank, " dimensions, got ", shape.size());
   for (size_t i = 0; i < shape.size(); ++i) dims.push_back(whole_number(shape[i]));
   tensor.shape = checked_shape(dims, tensor.dtype, end - begin, path, entry_offset, name);
   tensor.file_offset = buffer + begin;
@@ -223,7 +226,8 @@ std::shared_ptr<const Checkpoint> open_sharded_safetensors(const std::string& in
     const auto [shard, is_new] = shards.try_emplace(file);
     if (is_new) {
       const std::string path = (folder / file).string();
-      if (!std::filesystem::exists(path))
+      std::error_code ignored;  // of a name that no file system takes
+      if (!std::filesystem::exists(path, ignored))
         fail(Code::kNotFound, index_path, ": want the shard ", shown_name(file), " for tensor ",
              shown_name(name), ", got no such file");
       const auto mapped = MappedFile::open(path);

@@ -271,6 +271,13 @@ TEST_CASE("graphs within graphs are passed over however deep they are") {
   CHECK(open(Proto().message(7, graph).bytes())->tensors().empty());
 }
 
+TEST_CASE("a graph of more than a million nodes is refused") {
+  std::string nodes;
+  for (int i = 0; i <= 1'000'000; ++i) nodes += std::string_view("\x0a\x00", 2);
+  CHECK(holds(refusal(Proto().text(7, nodes).bytes()), Code::kUnsupported,
+              "want at most 1000000 nodes"));
+}
+
 TEST_CASE("a graph that is no BERT encoder implies no config, and says what it lacks") {
   const auto file = open(onnx_model({}, {onnx_tensor("w", kFloat, {1}, raw<float>({1}))}));
   CHECK(holds(error_of([&] { file->implied_config(); }), Code::kUnsupported,
@@ -326,6 +333,21 @@ TEST_CASE("a graph's sizes, heads and epsilon make its config") {
   CHECK(!config.find("num_labels"));
   CHECK(open(small_bert(-1, 1, 1e-5f, "Erf"))->implied_config().integer("num_attention_heads") ==
         4);
+}
+
+TEST_CASE("a Constant of text does not stand in the config's way") {
+  Proto text = onnx_node("Constant", "label", {}, {"label"});
+  text.message(5, Proto().text(1, "value").message(5, onnx_tensor("", kString, {1}, "")));
+  std::string file = small_bert(2, 2, 1e-12f, "Erf");
+  const std::string with_text = onnx_model({text}, {});
+  Proto graph;  // both graphs' nodes, in one
+  for (const std::string& model : {file, with_text}) {
+    WireReader fields(bytes_of(model), 0, model);
+    for (WireField field; fields.next(field);)
+      if (field.number == 7)
+        graph.add({reinterpret_cast<const char*>(field.bytes.data()), field.bytes.size()});
+  }
+  CHECK(open(Proto().message(7, graph).bytes())->implied_config().integer("hidden_size") == 4);
 }
 
 TEST_CASE("a graph that winnow would misread is unsupported") {

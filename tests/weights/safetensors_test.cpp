@@ -224,6 +224,8 @@ TEST_CASE("an index that names a missing shard, tensor or another folder is refu
               "`two.safetensors` for tensor `a`"));
   CHECK(holds(with(R"({"weight_map":{"b":"one.safetensors"}})"), Code::kCorrupt,
               "`b` in the shard `one.safetensors`"));
+  CHECK(holds(with(cat(R"({"weight_map":{"a":")", std::string(5000, 'x'), "\"}}")), Code::kNotFound,
+              "xxx..."));
   for (const std::string escape :
        {"../one.safetensors", "/etc/passwd", "..", "", ".", "sub/one.safetensors",
         "..\\\\one.safetensors", "one.safetensors\\u0000"}) {
