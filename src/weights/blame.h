@@ -24,7 +24,7 @@ template <typename... Parts>
 
 // A name out of a file, as a message shows it: in back quotes, well-formed, of one readable length
 // whatever it was.
-inline std::string quoted(std::string_view name) {
+inline std::string shown_name(std::string_view name) {
   constexpr size_t kShown = 120;
   std::string text = repair_utf8(name.substr(0, kShown));
   for (char& c : text)

@@ -33,7 +33,7 @@ NamedTensors::NamedTensors(std::string path, std::vector<StoredTensor> tensors,
   std::sort(tensors_.begin(), tensors_.end(), by_name);
   for (size_t i = 1; i < tensors_.size(); ++i)
     if (tensors_[i - 1].name == tensors_[i].name)
-      corrupt(path_, tensors_[i].file_offset, "want one tensor ", quoted(tensors_[i].name),
+      corrupt(path_, tensors_[i].file_offset, "want one tensor ", shown_name(tensors_[i].name),
               ", got another at byte ", tensors_[i - 1].file_offset);
 }
 

@@ -66,7 +66,7 @@ class ParameterNamer {
     if (name.empty()) corrupt(path_, offset, "want an initializer with a name");
     const auto [at, is_new] = by_name_.emplace(name, &tensor);
     if (!is_new)
-      corrupt(path_, offset, "want one tensor ", quoted(name), ", got another at byte ",
+      corrupt(path_, offset, "want one tensor ", shown_name(name), ", got another at byte ",
               at->second->offset);
     named_.emplace_back(name, &tensor);
   }
@@ -113,16 +113,16 @@ class ParameterNamer {
     if (!weight) return;  // a product of two activations
     const std::string_view name = node.inputs[1];
     if (weight->shape.rank() != 2)
-      unsupported(path_, weight->offset, "tensor ", quoted(name),
+      unsupported(path_, weight->offset, "tensor ", shown_name(name),
                   ": want a product's weight of 2 dimensions, got ", weight->shape);
     if (!name.ends_with(kQuantized))
-      unsupported(path_, weight->offset, "tensor ", quoted(name),
+      unsupported(path_, weight->offset, "tensor ", shown_name(name),
                   ": want the name of an 8-bit weight to end in ", kQuantized);
     std::string_view zero;
     if (node.inputs.size() > 3) zero = node.inputs[3];
     if (!zero.empty() && !initializer(zero))
-      unsupported(path_, node.offset, "node ", quoted(node.name),
-                  ": want its weight's zero point as an initializer, got ", quoted(zero));
+      unsupported(path_, node.offset, "node ", shown_name(node.name),
+                  ": want its weight's zero point as an initializer, got ", shown_name(zero));
     const std::string_view base = name.substr(0, name.size() - kQuantized.size());
     put(parameter_name(base, node), name, *weight, true,
         quantization_of(*weight, cat(base, "_scale"), zero, 1));
@@ -136,7 +136,7 @@ class ParameterNamer {
     Quantization quantization =
         quantization_of(tensor, scale, initializer(zero) ? zero : std::string_view(), 0);
     if (quantization.scales.size() > 1)
-      unsupported(path_, tensor.offset, "tensor ", quoted(name),
+      unsupported(path_, tensor.offset, "tensor ", shown_name(name),
                   ": want one scale for a table, got ", quantization.scales.size());
     put(std::string(base), name, tensor, false, std::move(quantization));
   }
@@ -146,14 +146,14 @@ class ParameterNamer {
   Quantization quantization_of(const OnnxTensor& weight, std::string_view scale,
                                std::string_view zero, int axis) {
     if (weight.dtype != DType::i8 && weight.dtype != DType::u8)
-      unsupported(path_, weight.offset, "tensor ", quoted(weight.name), ": want i8 or u8, got ",
+      unsupported(path_, weight.offset, "tensor ", shown_name(weight.name), ": want i8 or u8, got ",
                   weight.dtype);
     const int64_t columns = weight.shape.rank() > axis ? weight.shape.dim(axis) : 1;
     Quantization out;
     out.axis = axis;
     for (const double value : side_numbers(scale, DType::f32, columns, weight)) {
       if (!std::isfinite(value) || value < 0)
-        corrupt(path_, initializer(scale)->offset, "tensor ", quoted(scale),
+        corrupt(path_, initializer(scale)->offset, "tensor ", shown_name(scale),
                 ": want finite scales from 0, got ", value);
       out.scales.push_back(static_cast<float>(value));
     }
@@ -172,13 +172,13 @@ class ParameterNamer {
                                    const OnnxTensor& weight) {
     const OnnxTensor* side = initializer(name);
     if (!side)
-      unsupported(path_, weight.offset, "tensor ", quoted(weight.name), ": want an initializer ",
-                  quoted(name), " beside it, got none");
+      unsupported(path_, weight.offset, "tensor ", shown_name(weight.name),
+                  ": want an initializer ", shown_name(name), " beside it, got none");
     const int64_t count = side->shape.elements();
     if (side->dtype != dtype || side->shape.rank() > 1 || count == 0 ||
         (count != 1 && count != columns))
-      unsupported(path_, side->offset, "tensor ", quoted(name), ": want ", dtype, " [] or [",
-                  columns, "] beside ", quoted(weight.name), ", got ", side->dtype, ' ',
+      unsupported(path_, side->offset, "tensor ", shown_name(name), ": want ", dtype, " [] or [",
+                  columns, "] beside ", shown_name(weight.name), ", got ", side->dtype, ' ',
                   side->shape);
     used_.insert(by_name_.find(name)->first);  // a view of the file, whatever `name` is a view of
     return side->numbers();

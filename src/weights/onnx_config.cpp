@@ -17,8 +17,7 @@ class GraphConstants {
     for (const OnnxNode& node : graph.nodes) {
       if (node.op != "Constant" || node.outputs.size() != 1) continue;
       const OnnxAttribute* value = node.attribute("value");
-      if (value && !value->tensor.empty())
-        by_name_.emplace(node.outputs[0], read_onnx_tensor(value->tensor[0], decoded_));
+      if (value && !value->tensor.empty()) add(node.outputs[0], value->tensor[0]);
     }
   }
 
@@ -30,6 +29,14 @@ class GraphConstants {
   }
 
  private:
+  void add(std::string_view name, const WireReader& tensor) {
+    try {
+      by_name_.emplace(name, read_onnx_tensor(tensor, decoded_));
+    } catch (const Error& error) {
+      if (error.code() != Code::kUnsupported) throw;  // text and the like: no number to look for
+    }
+  }
+
   Decoded decoded_;
   std::map<std::string_view, OnnxTensor> by_name_;
 };
@@ -43,7 +50,7 @@ class GraphConstants {
 std::pair<int64_t, int64_t> size_of(const Checkpoint& file, const std::string& name) {
   const StoredTensor* tensor = file.find(name);
   if (!tensor || tensor->shape.rank() != 2)
-    unreadable(file, cat("a BERT encoder with a matrix ", quoted(name)),
+    unreadable(file, cat("a BERT encoder with a matrix ", shown_name(name)),
                tensor ? "another shape" : "none");
   const int64_t first = tensor->shape.dim(0), second = tensor->shape.dim(1);
   return tensor->transposed ? std::pair(second, first) : std::pair(first, second);
@@ -58,7 +65,7 @@ int64_t count_layers(const Checkpoint& file) {
     const char* digits = tensor->name.c_str() + at + kScope.size();
     int64_t layer = -1;
     std::from_chars(digits, tensor->name.c_str() + tensor->name.size(), layer);
-    if (layer >= 10'000) unreadable(file, "fewer than 10000 layers", quoted(tensor->name));
+    if (layer >= 10'000) unreadable(file, "fewer than 10000 layers", shown_name(tensor->name));
     layers = std::max(layers, layer + 1);
   }
   return layers;
@@ -130,7 +137,7 @@ Json config_of_graph(const OnnxGraph& graph, const Checkpoint& file) {
   for (const OnnxNode& node :
        graph.nodes)  // RoBERTa has BERT's names, and counts its positions from the ids
     if (node.op == "CumSum")
-      unreadable(file, "positions from 0", cat("CumSum ", quoted(node.name)));
+      unreadable(file, "positions from 0", cat("CumSum ", shown_name(node.name)));
   const GraphConstants constants(graph);
   const std::set<int64_t> heads = head_counts(graph, constants, hidden);
   const std::set<float> eps = epsilons(graph, constants);

@@ -13,6 +13,9 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "weights are used as they lie in the file");
 
+constexpr size_t kMostNodes =
+    1'000'000;  // a large encoder has 10,000; an empty node costs 2 bytes of a file
+
 // Field numbers of onnx.proto3.
 namespace model {
 constexpr uint32_t kGraph = 7;
@@ -143,6 +146,12 @@ OnnxAttribute read_attribute(WireReader message) {
   return out;
 }
 
+// The attributes that some reader of the graph asks for. Others are dropped, so that a graph takes
+// memory in proportion to its file.
+bool is_read(std::string_view name) {
+  return name == "value" || name == "transB" || name == "epsilon" || name == "approximate";
+}
+
 OnnxNode read_node(WireReader message) {
   OnnxNode out;
   out.offset = message.offset();
@@ -159,9 +168,11 @@ OnnxNode read_node(WireReader message) {
       case node::kOp:
         out.op = message.text(field);
         break;
-      case node::kAttribute:
-        out.attributes.push_back(read_attribute(message.message(field)));
+      case node::kAttribute: {
+        OnnxAttribute attribute = read_attribute(message.message(field));
+        if (is_read(attribute.name)) out.attributes.push_back(std::move(attribute));
         break;
+      }
     }
   return out;
 }
@@ -201,7 +212,7 @@ std::vector<double> OnnxTensor::numbers() const {
       fill(uint8_t{});
       break;
     default:
-      fail(Code::kUnsupported, "tensor ", quoted(name), ": want plain numbers, got ", dtype);
+      fail(Code::kUnsupported, "tensor ", shown_name(name), ": want plain numbers, got ", dtype);
   }
   return out;
 }
@@ -219,15 +230,16 @@ OnnxTensor read_onnx_tensor(WireReader message, Decoded& decoded) {
   out.name = head.name;
   out.offset = out.data_offset = message.offset();
   if (head.external)
-    unsupported(path, out.offset, "tensor ", quoted(head.name),
+    unsupported(path, out.offset, "tensor ", shown_name(head.name),
                 ": want its data in this file, got external data: save the model as one file");
   if (head.segmented)
-    unsupported(path, out.offset, "tensor ", quoted(head.name), ": want it whole, got a segment");
+    unsupported(path, out.offset, "tensor ", shown_name(head.name),
+                ": want it whole, got a segment");
   const TypeRow* row = nullptr;
   for (const TypeRow& each : kTypes)
     if (each.type == head.type) row = &each;
   if (!row)
-    unsupported(path, out.offset, "tensor ", quoted(head.name),
+    unsupported(path, out.offset, "tensor ", shown_name(head.name),
                 ": want data type 1 2 3 5 6 7 9 10 11 or 16, got ", head.type);
   out.dtype = row->dtype;
   if (head.raw) {
@@ -254,6 +266,8 @@ OnnxGraph read_onnx_graph(std::span<const std::byte> bytes, const std::string& p
   WireReader graph_message = message.message(*found);
   for (WireField field; graph_message.next(field);) switch (field.number) {
       case graph::kNode:
+        if (out.nodes.size() == kMostNodes)
+          unsupported(path, field.offset, "want at most ", kMostNodes, " nodes, got more");
         out.nodes.push_back(read_node(graph_message.message(field)));
         break;
       case graph::kInitializer:

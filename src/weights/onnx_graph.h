@@ -41,7 +41,7 @@ struct OnnxAttribute {
 struct OnnxNode {
   std::string_view name, op;
   std::vector<std::string_view> inputs, outputs;
-  std::vector<OnnxAttribute> attributes;
+  std::vector<OnnxAttribute> attributes;  // value, transB, epsilon, approximate: no others
   int64_t offset = 0;
 
   const OnnxAttribute* attribute(std::string_view name) const;  // null when absent

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <system_error>
 
 #include "base/json.h"
 #include "base/mapped_file.h"
@@ -66,7 +67,7 @@ std::vector<Member> unique_members(std::string_view text, const Json& object, in
                          [](const Member& a, const Member& b) { return a.key == b.key; });
   // Two spellings of one name ("a" and "\u0061") are not found by their text.
   if (twice == sorted.end()) corrupt(path, base, "want each name once, got one twice");
-  corrupt(path, base + (twice + 1)->offset, "want each name once, got ", quoted(twice->key),
+  corrupt(path, base + (twice + 1)->offset, "want each name once, got ", shown_name(twice->key),
           " again");
 }
 
@@ -79,7 +80,7 @@ DType stored_dtype(std::string_view name) {
     if (stored == name) return dtype;
   const bool valid = name.starts_with("F8_") || name == "U16" || name == "U32" || name == "U64";
   fail(valid ? Code::kUnsupported : Code::kInvalidArgument,
-       "want a dtype of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL, got ", quoted(name));
+       "want a dtype of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL, got ", shown_name(name));
 }
 
 int64_t whole_number(const Json& json) {
@@ -105,6 +106,8 @@ StoredTensor tensor_of(std::string_view name, const Json& entry, int64_t entry_o
   std::vector<int64_t> dims;
   const Json shape = entry.at("shape");
   if (!shape.is_array()) fail(Code::kInvalidArgument, "want shape as an array, got ", shape.kind());
+  if (shape.size() > Shape::kMaxRank)
+    fail(Code::kUnsupported, "want at most ", Shape::kMaxRank, " dimensions, got ", shape.size());
   for (size_t i = 0; i < shape.size(); ++i) dims.push_back(whole_number(shape[i]));
   tensor.shape = checked_shape(dims, tensor.dtype, end - begin, path, entry_offset, name);
   tensor.file_offset = buffer + begin;
@@ -125,11 +128,11 @@ void check_cover(const std::vector<StoredTensor>& tensors, int64_t buffer, int64
   int64_t covered = buffer;
   for (const StoredTensor* tensor : by_place) {
     if (tensor->file_offset < covered)
-      corrupt(path, tensor->file_offset, "tensor ", quoted(tensor->name),
+      corrupt(path, tensor->file_offset, "tensor ", shown_name(tensor->name),
               " overlaps another, which ends at byte ", covered);
     if (tensor->file_offset > covered)
       corrupt(path, covered, "want a tensor, got ", tensor->file_offset - covered,
-              " bytes that belong to none, before ", quoted(tensor->name));
+              " bytes that belong to none, before ", shown_name(tensor->name));
     covered += tensor->bytes;
   }
   if (covered != file_end)
@@ -169,7 +172,7 @@ std::vector<StoredTensor> read_safetensors(std::span<const std::byte> bytes,
     const auto& [name, entry] = entries[i];
     const int64_t offset = 8 + members[i].offset;
     if (!entry.is_object() || entry.size() != members[i].members)
-      corrupt(path, offset, quoted(name), ": want an object with each key once, got ",
+      corrupt(path, offset, shown_name(name), ": want an object with each key once, got ",
               entry.kind());
     if (name == "__metadata__") continue;  // free text about the file
     try {
@@ -177,7 +180,7 @@ std::vector<StoredTensor> read_safetensors(std::span<const std::byte> bytes,
     } catch (const Error& error) {
       if (error.code() == Code::kCorrupt) throw;  // it has its offset already
       const Code code = error.code() == Code::kUnsupported ? Code::kUnsupported : Code::kCorrupt;
-      fail(code, path, ": at byte ", offset, ": tensor ", quoted(name), ": ", error.what());
+      fail(code, path, ": at byte ", offset, ": tensor ", shown_name(name), ": ", error.what());
     }
   }
   check_cover(tensors, buffer, static_cast<int64_t>(bytes.size()), path);
@@ -199,9 +202,9 @@ std::vector<std::pair<std::string, std::string>> read_shard_index(std::string_vi
       corrupt(path, member.offset, "want each tensor once in weight_map, got one twice");
   for (const auto& [name, file] : map->members()) {
     if (!file.is_string() || !is_plain_file_name(file.string()))
-      fail(Code::kCorrupt, path, ": weight_map: tensor ", quoted(name),
+      fail(Code::kCorrupt, path, ": weight_map: tensor ", shown_name(name),
            ": want the name of a file in the same folder, got ",
-           file.is_string() ? quoted(file.string()) : std::string(file.kind()));
+           file.is_string() ? shown_name(file.string()) : std::string(file.kind()));
     out.emplace_back(name, file.string());
   }
   return out;
@@ -223,9 +226,10 @@ std::shared_ptr<const Checkpoint> open_sharded_safetensors(const std::string& in
     const auto [shard, is_new] = shards.try_emplace(file);
     if (is_new) {
       const std::string path = (folder / file).string();
-      if (!std::filesystem::exists(path))
-        fail(Code::kNotFound, index_path, ": want the shard ", quoted(file), " for tensor ",
-             quoted(name), ", got no such file");
+      std::error_code ignored;  // of a name that no file system takes
+      if (!std::filesystem::exists(path, ignored))
+        fail(Code::kNotFound, index_path, ": want the shard ", shown_name(file), " for tensor ",
+             shown_name(name), ", got no such file");
       const auto mapped = MappedFile::open(path);
       keep.push_back(mapped);
       for (StoredTensor& tensor : read_safetensors(mapped->bytes(), path)) {
@@ -235,8 +239,8 @@ std::shared_ptr<const Checkpoint> open_sharded_safetensors(const std::string& in
     }
     const auto found = shard->second.find(name);
     if (found == shard->second.end())
-      fail(Code::kCorrupt, index_path, ": want tensor ", quoted(name), " in the shard ",
-           quoted(file), ", which has none of that name");
+      fail(Code::kCorrupt, index_path, ": want tensor ", shown_name(name), " in the shard ",
+           shown_name(file), ", which has none of that name");
     tensors.push_back(found->second);
   }
   return std::make_shared<NamedTensors>(index_path, std::move(tensors), std::move(keep));
