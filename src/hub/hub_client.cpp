@@ -98,40 +98,33 @@ std::string HubClient::file_url(const std::string& commit, const std::string& pa
   return cat(server_.endpoint, '/', id_.id, "/resolve/", commit, '/', url_escape(path, true));
 }
 
-// Sends the request, and again to wherever it is redirected.
-HttpAnswer HubClient::follow(HttpRequest request, const HttpClient::Body& body) {
-  for (int hop = 0; hop < kMostRedirects; ++hop) {
-    const std::string origin = url_origin(request.url);
-    request.bearer = origin == origin_ ? server_.token : "";
-    HttpAnswer answer = http_.send(request, [&](const HttpAnswer& head, std::string_view bytes) {
-      if (head.status / 100 == 2) body(head, bytes);
-    });
-    if (!is_redirect(answer)) return answer;
-    if (origin.starts_with("https:") && !answer.location.starts_with("https:"))
-      fail(Code::kNetwork, "pull ", id_.id, ": ", url_shown(request.url), " leads from https to ",
-           url_shown(answer.location), ", which is refused");
-    request.url = answer.location;
-  }
-  fail(Code::kNetwork, "pull ", id_.id, ": more than ", kMostRedirects, " redirects at ",
-       url_shown(request.url));
+// Where a redirect leads. A way from https to http would hand the file, or its hash, to whoever is
+// on the line.
+std::string HubClient::redirected(const HttpRequest& request, const HttpAnswer& answer) const {
+  if (request.url.starts_with("https:") && !answer.location.starts_with("https:"))
+    fail(Code::kNetwork, "pull ", id_.id, ": ", url_shown(request.url), " leads from https to ",
+         url_shown(answer.location), ", which is refused");
+  return answer.location;
 }
 
-// As follow, but stops at the answer that describes the file: the redirect to a CDN carries the
-// linked file's hash and size, the CDN's own ETag says nothing.
-HttpAnswer HubClient::follow_head(HttpRequest request) {
-  request.head = true;
+// Sends the request, and again to wherever it is redirected; the token to the endpoint alone. A
+// HEAD request ends at the answer that describes the file: the redirect to a CDN carries the linked
+// file's hash and size, the CDN's own ETag says nothing. That answer's status is then 200.
+HttpAnswer HubClient::follow(HttpRequest request, const HttpClient::Body& body) {
   std::string commit;
   for (int hop = 0; hop < kMostRedirects; ++hop) {
     request.bearer = url_origin(request.url) == origin_ ? server_.token : "";
-    HttpAnswer answer = http_.send(request, [](const HttpAnswer&, std::string_view) {});
+    HttpAnswer answer = http_.send(request, [&](const HttpAnswer& head, std::string_view bytes) {
+      if (head.status / 100 == 2) body(head, bytes);
+    });
     if (commit.empty()) commit = answer.header("x-repo-commit");
-    const bool described = !answer.header("x-linked-etag").empty();
-    if (!is_redirect(answer) || described) {
-      if (described && is_redirect(answer)) answer.status = 200;
-      answer.headers["x-repo-commit"] = commit;
+    answer.headers["x-repo-commit"] = commit;
+    if (!is_redirect(answer)) return answer;
+    if (request.head && !answer.header("x-linked-etag").empty()) {
+      answer.status = 200;
       return answer;
     }
-    request.url = answer.location;
+    request.url = redirected(request, answer);
   }
   fail(Code::kNetwork, "pull ", id_.id, ": more than ", kMostRedirects, " redirects at ",
        url_shown(request.url));
@@ -211,7 +204,7 @@ HubFile HubClient::inspect(const std::string& commit, const std::string& path) {
   HttpAnswer answer;
   int attempt = 0;
   do {
-    answer = follow_head({.url = url});
+    answer = follow({.url = url, .head = true}, [](const HttpAnswer&, std::string_view) {});
   } while ((!answer.failure.empty() || answer.status != 200) && again(answer, attempt));
   if (!answer.failure.empty() || answer.status != 200) fail_answer(answer, path, url);
   if (const std::string got = answer.header("x-repo-commit"); !got.empty() && got != commit)

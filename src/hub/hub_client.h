@@ -51,7 +51,7 @@ class HubClient {
 
  private:
   HttpAnswer follow(HttpRequest request, const HttpClient::Body& body);
-  HttpAnswer follow_head(HttpRequest request);
+  std::string redirected(const HttpRequest& request, const HttpAnswer& answer) const;
   bool again(const HttpAnswer& answer, int& attempt) const;
   [[noreturn]] void fail_answer(const HttpAnswer& answer, const std::string& what,
                                 const std::string& url) const;
