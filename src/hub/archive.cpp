@@ -17,32 +17,33 @@
 namespace winnow {
 namespace {
 
+struct FreeArchive {
+  void operator()(archive* handle) const { archive_read_free(handle); }
+};
+
 struct Reader {
   explicit Reader(const std::string& file) : path(file), handle(archive_read_new()) {
     if (!handle) fail(Code::kInternal, "unpack ", path, ": out of memory");
-    archive_read_support_format_zip(handle);
-    if (archive_read_open_filename(handle, path.c_str(), 1 << 16) != ARCHIVE_OK) corrupt("");
+    archive_read_support_format_zip(handle.get());
+    if (archive_read_open_filename(handle.get(), path.c_str(), 1 << 16) != ARCHIVE_OK) corrupt("");
   }
-  ~Reader() { archive_read_free(handle); }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
 
   // False at the archive's end.
   bool next(archive_entry*& entry) {
-    const int result = archive_read_next_header(handle, &entry);
+    const int result = archive_read_next_header(handle.get(), &entry);
     if (result == ARCHIVE_EOF) return false;
     if (result != ARCHIVE_OK && result != ARCHIVE_WARN) corrupt("");
     return true;
   }
 
   [[noreturn]] void corrupt(const std::string& entry) {
-    const char* why = archive_error_string(handle);
+    const char* why = archive_error_string(handle.get());
     fail(Code::kCorrupt, "unpack ", path, entry.empty() ? "" : ": ", entry, ": ",
          why ? why : "not a zip archive");
   }
 
   const std::string path;
-  archive* const handle;
+  const std::unique_ptr<archive, FreeArchive> handle;
 };
 
 // Returns the bytes written.
@@ -53,7 +54,7 @@ int64_t copy_entry(Reader& reader, const std::string& name, const std::string& t
   std::vector<char> buffer(1 << 18);
   while (true) {
     // The library checks the entry's size and CRC-32 at its end.
-    const la_ssize_t got = archive_read_data(reader.handle, buffer.data(), buffer.size());
+    const la_ssize_t got = archive_read_data(reader.handle.get(), buffer.data(), buffer.size());
     if (got < 0) reader.corrupt(name);
     if (got == 0) break;
     if (file.size() + got > max_bytes)
