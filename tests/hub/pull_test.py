@@ -240,6 +240,12 @@ class PullTest(unittest.TestCase):
         self.pull()
         self.assert_whole()
 
+    def test_the_wait_is_as_long_as_the_server_asks(self):
+        self.hub.statuses = [("/api/models", 429, {"Retry-After": "1"})]
+        start = time.monotonic()
+        self.pull()
+        self.assertGreaterEqual(time.monotonic() - start, 1.0)
+
     def test_503_forever_ends_after_the_attempts(self):
         self.hub.statuses = [("/api/models", 503, {})] * 100
         self.assertIn("got HTTP 503", self.fail_pull("--attempts", "4", "org/tiny"))
