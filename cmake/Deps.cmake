@@ -10,6 +10,7 @@
 # | spdlog           | log lines on stderr               | levels, patterns, no macros needed                   | MIT        |
 # | libcurl          | downloads                         | ranges, redirects, proxies, TLS                      | curl       |
 # | OpenSSL          | SHA-256                           | the distribution's own, kept                         | Apache-2.0 |
+# | libarchive       | zip: models out of wheels         | fuzzed for years, streams, no file name of its own   | BSD-2      |
 # | utf8proc         | NFD, categories, case folding     | small tables, versioned Unicode data                 | MIT        |
 # | prometheus-cpp   | metrics registry and text form    | histograms and exposition format done right          | MIT        |
 # | doctest          | unit tests (tests only)           | fastest to compile                                   | MIT        |
@@ -20,6 +21,7 @@ find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CURL REQUIRED)
 find_package(OpenSSL REQUIRED)
+find_package(LibArchive REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
