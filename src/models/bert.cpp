@@ -43,12 +43,13 @@ class Bert final : public Model {
   }
 
   Tensor forward(Ops& f, const Batch& b, Rows rows, const LayerProbe& probe) const override {
+    const Arena::Mark start = f.arena().mark();
     Tensor h = f.embed_sum({{words_, b.ids}, {types_, b.types}, {positions_, b.positions}});   // [T, D]
-    h = f.layer_norm(h, norm_, eps_);
+    h = f.arena().retain(start, f.layer_norm(h, norm_, eps_));
     if (probe) probe(0, h);
     for (size_t i = 0; i < layers_.size(); ++i) {
       const bool pooled = rows == Rows::kFirst && i + 1 == layers_.size();
-      h = layer(f, b, layers_[i], h, pooled);                                                   // [T, D] or [B, D]
+      h = f.arena().retain(start, layer(f, b, layers_[i], h, pooled));                          // [T, D] or [B, D]
       if (probe) probe(static_cast<int>(i) + 1, h);
     }
     return h;  // pooling and heads: models/heads.h

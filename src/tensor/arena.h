@@ -14,19 +14,26 @@ class Arena {
   // A tensor of undefined content, 64-byte aligned, alive until the arena rewinds to before it.
   Tensor make(const Shape& shape, DType dtype);
 
-  // A place to come back to: everything made after mark() is given back by rewind(mark). Blocks are kept, so the same
-  // pass gets the same addresses and asks the system for nothing.
+  // A place to come back to.
   struct Mark {
     size_t block = 0;
     int64_t used = 0;
   };
   Mark mark() const { return {block_, used_}; }
-  void rewind(Mark mark) { block_ = mark.block, used_ = mark.used; }
-  void reset() { rewind({}); }
+
+  // Gives back everything made after the mark but one dense tensor, which is moved there: what a layer returns outlives
+  // what it needed on the way.
+  Tensor retain(Mark mark, const Tensor& last);
+
+  // Gives back everything. Memory is kept as one block of the largest pass so far, so the same pass gets the same
+  // addresses and asks the system for nothing.
+  void reset();
 
   int64_t reserved_bytes() const;
 
  private:
+  void add_block(int64_t bytes);
+
   struct Block {
     std::unique_ptr<std::byte[]> memory;
     std::byte* start;  // aligned

@@ -81,7 +81,7 @@ Norm Weights::norm(std::string_view name) const {
 Table Weights::table(std::string_view name) const {
   const StoredTensor& stored = need(std::string(name) + ".weight", 2);
   const Quantization& q = stored.quantization;
-  const bool plain = stored.dtype == DType::f32;
+  const bool plain = stored.dtype == DType::f32 && reinterpret_cast<uintptr_t>(stored.data) % alignof(float) == 0;
   const bool quantized = stored.dtype == DType::u8 && q.scales.size() == 1;
   if (!stored.transposed && (plain || quantized)) {
     record_->bytes += stored.bytes;

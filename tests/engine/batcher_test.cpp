@@ -138,9 +138,9 @@ TEST_CASE("what has not begun is dropped when its client goes or its deadline pa
   auto first = f.call(texts(0, 1, 10));
   f.hand.wait_for_batch();
   auto gone = std::make_shared<std::atomic<bool>>(false);
-  auto left = f.call(texts(10, 20, 10), {.cancelled = gone});
+  auto left = f.call(texts(10, 20, 10), {.deadline = std::chrono::steady_clock::time_point::max(), .cancelled = gone});
   f.wait_queued(20);
-  auto late = f.call(texts(50, 20, 10), {.deadline = std::chrono::steady_clock::now() + 20ms});
+  auto late = f.call(texts(50, 20, 10), {.deadline = std::chrono::steady_clock::now() + 20ms, .cancelled = nullptr});
   f.wait_queued(40);
   *gone = true;
   std::this_thread::sleep_for(40ms);

@@ -68,10 +68,20 @@ TEST_CASE("the engine gives a document the same bits alone, among others, from m
   std::vector<std::string> documents;
   for (int i = 0; i < 60; ++i) documents.push_back(std::string("document ") + std::to_string(i) + std::string(i * 5, 'x'));
   for (const int threads : {1, 2, 4}) {
-    const auto engine = Engine::load({.folder = golden.folder, .threads = threads, .max_batch_tokens = 300});
+    EngineOptions options;
+    options.folder = golden.folder;
+    options.threads = threads;
+    options.max_batch_tokens = 300;
+    const auto engine = Engine::load(options);
+    const auto scores = [&](const std::vector<std::string>& texts) {
+      RerankRequest request;
+      request.query = query;
+      request.documents = texts;
+      request.raw_scores = true;
+      return engine->rerank(request).results;
+    };
     std::vector<float> alone;
-    for (const std::string& d : documents)
-      alone.push_back(engine->rerank({.query = query, .documents = {d}, .truncation = {}, .raw_scores = true}).results[0].score);
+    for (const std::string& d : documents) alone.push_back(scores({d})[0].score);
     std::vector<std::thread> callers;
     std::atomic<int> wrong{0};
     for (int caller = 0; caller < 6; ++caller)
@@ -81,7 +91,7 @@ TEST_CASE("the engine gives a document the same bits alone, among others, from m
           std::vector<int> chosen(1 + random() % 40);
           std::vector<std::string> texts;
           for (int& c : chosen) texts.push_back(documents[c = static_cast<int>(random() % documents.size())]);
-          for (const RerankResult& r : engine->rerank({.query = query, .documents = texts, .truncation = {}, .raw_scores = true}).results)
+          for (const RerankResult& r : scores(texts))
             if (r.score != alone[chosen[r.index]]) ++wrong;
         }
       });

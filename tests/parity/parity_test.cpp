@@ -106,21 +106,30 @@ TEST_CASE("8-bit logits of the real reranker stay near its f32 ones") {
   }
 }
 
-TEST_CASE("published vectors of all-MiniLM-L6-v2") {
+TEST_CASE("published numbers of all-MiniLM-L6-v2 hold, within the tolerance that each was published with") {
   const std::optional<std::string> folder = test::real_model("all-minilm-l6");
   if (!folder) {
     MESSAGE("skipped: no model all-minilm-l6 here; `winnow pull all-minilm-l6` gets it");
     return;
   }
-  const auto engine = Engine::load({.folder = *folder});
-  const auto embed = [&](std::vector<EmbedInput> texts, bool normalize) {
-    return engine->embed({.inputs = std::move(texts), .truncation = {}, .prompt = "", .normalize = normalize});
+  EngineOptions options;
+  options.folder = *folder;
+  const auto engine = Engine::load(options);
+  const auto embed = [&](std::string_view text, bool normalize) {
+    EmbedRequest request;
+    request.inputs = {std::string(text)};
+    request.normalize = normalize;
+    return engine->embed(request)[0];
   };
-  const auto v = embed({"The weather is lovely today.", "It's so sunny outside!", "He drove to the stadium."}, true);
-  CHECK(cosine(v[0], v[1]) == doctest::Approx(0.6660).epsilon(1e-4));
-  CHECK(cosine(v[0], v[2]) == doctest::Approx(0.1046).epsilon(5e-4));
-  CHECK(cosine(v[1], v[2]) == doctest::Approx(0.1411).epsilon(5e-4));
-  const auto raw = embed({"What is Deep Learning?"}, false)[0];
-  CHECK(raw[0] == doctest::Approx(-0.59059864).epsilon(1e-5));
-  CHECK(raw[383] == doctest::Approx(0.27695826).epsilon(1e-5));
+  const std::string file = test::kData + "/goldens/all-minilm-l6-published.json";
+  const Json published = Json::parse(MappedFile::open(file)->text(), file);
+  const Json cosines = published.at("cosines"), means = published.at("means");
+  for (size_t i = 0; i < cosines.size(); ++i)
+    CHECK(std::abs(cosine(embed(cosines[i].string("a"), true), embed(cosines[i].string("b"), true)) - cosines[i].number("cosine")) <
+          cosines[i].number("tolerance"));
+  for (size_t i = 0; i < means.size(); ++i) {
+    const std::vector<float> mean = embed(means[i].string("text"), false);
+    const std::vector<float> first = test::floats(means[i].at("first"));
+    for (size_t c = 0; c < first.size(); ++c) CHECK(std::abs(mean[c] - first[c]) < means[i].number("tolerance"));
+  }
 }
