@@ -139,7 +139,7 @@ class BertPass::Run {
         case Fate::kReordered:
           return false;
         case Fate::kHangul:
-          for (const char32_t part : canonical_decomposition(c.value).view()) add(part, origin);
+          for (const char32_t part : canonical_decomposition(c.value)) add(part, origin);
           break;
         case Fate::kExpanded:
           for (const Entry part : pass_.map_.expansion(entry.payload())) take(part, origin);
