@@ -15,7 +15,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "eight bytes of text are read as one number");
 
-constexpr int kCacheBits = 15;  // 2 MB, of which only the slots of seen words are touched
+constexpr int kCacheBits = 15;  // 2 MB, of which only the lines of seen words are touched
 constexpr uint64_t kOnes = 0x0101010101010101u, kHighs = 0x80 * kOnes;
 
 uint64_t load8(const char* from, const char* end) {
@@ -39,7 +39,7 @@ uint64_t letters_of(uint64_t x, uint64_t fold, uint64_t* folded) {
 // The run of ASCII letters and digits at `from`, folded, as a key without its size; 24 when it is
 // longer than a key.
 size_t read_word(const char* from, const char* end, uint64_t fold, WordKey& key) {
-  for (size_t i = 0; i < 3; ++i) {
+  for (size_t i = 0; i < 2; ++i) {
     uint64_t folded = 0;
     const uint64_t stop =
         ~letters_of(load8(std::min(from + 8 * i, end), end), fold, &folded) & kHighs;
@@ -50,7 +50,7 @@ size_t read_word(const char* from, const char* end, uint64_t fold, WordKey& key)
     }
     key.words[i] = folded;
   }
-  return 24;
+  return 16;
 }
 
 // Appends to a vector of ids that is kept larger than it need be, so that a word costs no check an
@@ -139,7 +139,7 @@ class BertPass::Run {
         case Fate::kReordered:
           return false;
         case Fate::kHangul:
-          for (const char32_t part : canonical_decomposition(c.value).view()) add(part, origin);
+          for (const char32_t part : canonical_decomposition(c.value)) add(part, origin);
           break;
         case Fate::kExpanded:
           for (const Entry part : pass_.map_.expansion(entry.payload())) take(part, origin);

@@ -1,5 +1,6 @@
 #include "text/code_point_map.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -30,13 +31,24 @@ CodePointMap::CodePointMap(const BertOptions& options, const WordPiece& model)
   std::map<std::string, uint32_t> known;
   std::array<Entry, kPage> page;
   for (char32_t p = 0; p < page_.size(); ++p) {
-    for (char32_t i = 0; i < kPage; ++i) {
-      const char32_t c = p * kPage + i;
-      page[i] = c >= 0xD800 && c <= 0xDFFF ? Entry() : entry(c);  // surrogates are not in UTF-8
-    }
+    fill(p * kPage, page);
     const auto [at, is_new] = known.emplace(bytes_of(page), static_cast<uint32_t>(entries_.size()));
     if (is_new) entries_.insert(entries_.end(), page.begin(), page.end());
     page_[p] = at->second;
+  }
+}
+
+void CodePointMap::fill(char32_t first, std::span<Entry> page) {
+  constexpr uint8_t kOneByOne =
+      kChineseBit | kPunctuationBit | kDecomposesBit;  // each its own token or parts
+  const char32_t surrogates = 0xD800, after = 0xE000;  // not in UTF-8
+  if (first >= surrogates && first < after) {
+    std::fill(page.begin(), page.end(), Entry());
+  } else if (is_plain_page(first / kPage) && (code_point_bits(first) & kOneByOne) == 0) {
+    Entry same = entry(first);
+    std::fill(page.begin(), page.end(), same);
+  } else {
+    for (char32_t i = 0; i < kPage; ++i) page[i] = entry(first + i);
   }
 }
 
@@ -71,7 +83,7 @@ Entry CodePointMap::entry(char32_t c) {
     }
   } else {
     const Mapping parts = canonical_decomposition(c);
-    for (const char32_t part : parts.view()) {
+    for (const char32_t part : parts) {
       if (code_point_bits(part) & kNonspacingMarkBit) continue;
       if (combining_class(part) != 0) return {Fate::kReordered, 0};
       keep(part);

@@ -41,6 +41,7 @@ class CodePointMap {
   std::span<const Entry> expansion(uint32_t payload) const;
 
  private:
+  void fill(char32_t first, std::span<Entry> page);
   Entry entry(char32_t c);
   Entry simple(char32_t source, char32_t c, bool alone);  // of a code point that became c
   Entry expanded(const std::vector<Entry>& entries);

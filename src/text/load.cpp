@@ -73,11 +73,10 @@ std::shared_ptr<const Tokenizer> load_tokenizer_json(const Json& root, std::stri
       std::move(added), post ? make_template(*post, ids) : bare_template(),
       decoder ? make_decoder(*decoder) : make_space_decoder()});
 } catch (const Error& error) {
-  // A wrong type or a missing key in a file is the file's fault; the message names file and key
-  // already.
-  if (error.code() != Code::kInvalidArgument) throw;
+  // A wrong type or a missing key in a file is the file's fault.
+  const Code code = error.code() == Code::kInvalidArgument ? Code::kCorrupt : error.code();
   const std::string_view message = error.what();
-  fail(Code::kCorrupt, message.starts_with(what) ? "" : cat(what, ": "), message);
+  fail(code, message.starts_with(what) ? "" : cat(what, ": "), message);
 }
 
 BertOverrides bert_overrides(const Json& config) {

@@ -1,6 +1,7 @@
 #include "text/unicode.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <memory>
 #include <unordered_map>
@@ -25,7 +26,7 @@ struct Composition {
 
 #include "text/unicode_tables.inc"
 
-constexpr char32_t kEnd = 0x110000;
+constexpr char32_t kEnd = 0x110000, kPage = 256;
 constexpr char32_t kHangulFirst = 0xAC00, kHangulLast = 0xD7A3;
 constexpr char32_t kLead = 0x1100, kVowel = 0x1161, kTail = 0x11A7;
 constexpr char32_t kLeads = 19, kVowels = 21, kTails = 28;
@@ -63,6 +64,7 @@ struct Tables {
   FlatIndex canonical = index_of(kCanonical), compatible = index_of(kCompatible);
   FlatIndex lower;  // single lower-case letters, the code point itself
   std::unordered_map<uint64_t, char32_t> composed;
+  std::array<bool, kEnd / kPage> plain;
 
   Tables() {
     set(kRemoved, kRemovedBit);
@@ -80,6 +82,17 @@ struct Tables {
         lower.emplace(c, static_cast<char32_t>(static_cast<int32_t>(c) + r.delta));
     for (const Composition& c : kCompositions)
       composed.emplace(pair(c.first, c.second), c.composed);
+    find_plain_pages();
+  }
+
+  void find_plain_pages() {
+    for (char32_t page = 0; page < plain.size(); ++page) {
+      const uint8_t* first = &bits[page * kPage];
+      plain[page] = std::all_of(first, first + kPage, [&](uint8_t b) { return b == *first; });
+    }
+    for (const auto& [c, to] : lower) plain[c / kPage] = false;
+    for (const MarkRange& r : kMarks)
+      for (char32_t page = r.first / kPage; page <= r.last / kPage; ++page) plain[page] = false;
   }
 
   template <size_t N>
@@ -101,6 +114,8 @@ const Tables& tables() {
 }  // namespace
 
 uint8_t code_point_bits(char32_t code_point) { return tables().bits[code_point]; }
+
+bool is_plain_page(char32_t page) { return tables().plain[page]; }
 
 uint8_t combining_class(char32_t code_point) {
   if (code_point < kMarks[0].first) return 0;

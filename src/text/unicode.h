@@ -23,6 +23,9 @@ enum CodePointBits : uint8_t {
 // The bits of a code point up to U+10FFFF.
 uint8_t code_point_bits(char32_t code_point);
 
+// Whether all 256 code points from 256 * page on are alike: same bits, no case, combining class 0.
+bool is_plain_page(char32_t page);
+
 // Canonical combining class: 0 for starters.
 uint8_t combining_class(char32_t code_point);
 
@@ -31,6 +34,8 @@ inline constexpr int kLongestMapping = 18;
 struct Mapping {
   char32_t to[kLongestMapping];
   int size = 0;
+  const char32_t* begin() const { return to; }
+  const char32_t* end() const { return to + size; }
   std::u32string_view view() const { return {to, static_cast<size_t>(size)}; }
 };
 Mapping lower_case(char32_t code_point);
