@@ -27,6 +27,7 @@ struct KnownModel {
   std::vector<std::string> files;  // inside that folder; all of them are required
 };
 
+// All of them, in the order in which help lists them.
 std::span<const KnownModel> known_models();
 
 // Null when no model has that name.
