@@ -14,10 +14,10 @@ echo "\$ winnow rerank -m ms-marco-minilm-l12 -q \"$question\" --top-n 10 $docum
 
 cat <<EOF
 
-Serve it:     $winnow serve -m ms-marco-minilm-l12 -m bge-small-en --port 8080
-and ask it:   curl -s localhost:8080/v1/rerank -H 'Content-Type: application/json' \\
+Serve it:     $winnow serve -m ms-marco-minilm-l12 -m bge-small-en
+and ask it:   curl -s localhost:3000/v1/rerank -H 'Content-Type: application/json' \\
                 -d '{"model": "ms-marco-minilm-l12", "query": "What do pandas eat?",
                      "documents": ["Bamboo, mostly.", "Paris is in France."]}'
-Its pages:    http://localhost:8080/docs
+Its pages:    http://localhost:3000/docs
 Install it:   make install PREFIX=/usr/local
 EOF

@@ -15,6 +15,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  // Redraws the line at most ten times a second; done counts from 0 to total.
   void advance_to(int64_t done);
 
  private:

@@ -30,6 +30,7 @@ inline CodePoint decode_utf8(std::string_view text, size_t at) {
           4};
 }
 
+// Appends the code point's one to four bytes. It must be a scalar value: no surrogate, at most U+10FFFF.
 void append_utf8(std::string& text, char32_t code_point);
 
 // Replaces every maximal ill-formed sequence with U+FFFD, as WHATWG's decoder does.

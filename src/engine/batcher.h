@@ -31,6 +31,7 @@ class Batcher {
   // kDeadline or kCancelled when what had not begun was dropped, and what the executor throws.
   std::vector<Output> run(std::vector<Sequence> sequences, const Call& call, CallTimes* times);
 
+  // observe: before the first call; from then on each batch is told to it.
   EngineStats stats() const;
   void observe(std::shared_ptr<BatchObserver> observer);
 

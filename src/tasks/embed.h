@@ -20,6 +20,7 @@ struct EmbedRequest {
   int dimensions = 0;     // 0: all; else the first so many (Matryoshka), normalised after the cut
 };
 
+// One Encoded an input: its sequence, or why it has none (empty, not UTF-8, too long with truncation off).
 std::vector<Encoded> encode_embed(const EmbedRequest& request, const Tokenizer& tokenizer, int model_limit);
 
 // One vector an input, in order. Throws kInvalidArgument when dimensions exceeds the model's, kInternal when a value is

@@ -14,6 +14,7 @@ namespace winnow {
 class Decoder {
  public:
   virtual ~Decoder() = default;
+  // The text that the tokens of one sequence stand for.
   virtual std::string decode(const std::vector<std::string_view>& tokens) const = 0;
 };
 

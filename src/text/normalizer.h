@@ -59,6 +59,7 @@ class Normalizer {
   }  // its options, if it is BERT's
 };
 
+// BERT's normalizer with these options.
 std::unique_ptr<Normalizer> make_bert_normalizer(const BertOptions& options);
 
 // From the "normalizer" member of a tokenizer.json. Throws kUnsupported naming the key and the

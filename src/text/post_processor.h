@@ -20,6 +20,7 @@ struct TemplatePiece {
 struct Template {
   std::vector<TemplatePiece> single, pair;
 
+  // Tokenizer's functions of these names.
   int special_tokens(bool of_pair) const;
   Encoding assemble(const TokenSpan& first, const TokenSpan* second) const;
 };

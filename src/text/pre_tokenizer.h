@@ -25,6 +25,7 @@ class PreTokenizer {
   virtual bool bert() const { return false; }
 };
 
+// Splits at white space and around every punctuation mark.
 std::unique_ptr<PreTokenizer> make_bert_pre_tokenizer();
 
 // From the "pre_tokenizer" member of a tokenizer.json. Throws kUnsupported naming the key and the

@@ -16,6 +16,7 @@ struct WordKey {
   static constexpr size_t kMaxBytes = 15;
   uint64_t words[2] = {0, 0};
 
+  // The word must have at most kMaxBytes bytes.
   static WordKey of(std::string_view word) {
     WordKey key;
     std::memcpy(key.words, word.data(), word.size());

@@ -26,6 +26,7 @@ std::vector<StoredTensor> read_safetensors(std::span<const std::byte> bytes,
 std::vector<std::pair<std::string, std::string>> read_shard_index(std::string_view text,
                                                                   const std::string& path);
 
+// One file, or the shards that an index names. Throw kNotFound, kCorrupt with file and byte offset.
 std::shared_ptr<const Checkpoint> open_safetensors_file(const std::string& path);
 std::shared_ptr<const Checkpoint> open_sharded_safetensors(const std::string& index_path);
 
