@@ -1,5 +1,6 @@
-// Kernels at the shapes of MiniLM-L-12 (D 384, F 1536, 12 heads of 32): GFLOP/s and share of the multiply-add peak that
-// the same run measures. Usage: bench_ops [THREADS] [ISA]. One JSON line a kernel, the median of 7 rounds.
+// Kernels at the shapes of MiniLM-L-12 (D 384, F 1536, 12 heads of 32): GFLOP/s and share of the
+// multiply-add peak that the same run measures. Usage: bench_ops [THREADS] [ISA]. One JSON line a
+// kernel, the median of 7 rounds.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -17,7 +18,8 @@ using namespace winnow;
 
 namespace {
 
-// One thread is timed by its own CPU time, so that a busy machine does not show; several by the wall clock.
+// One thread is timed by its own CPU time, so that a busy machine does not show; several by the
+// wall clock.
 struct Clock {
   static inline bool cpu_time = false;
   static double now() {
@@ -58,22 +60,34 @@ struct Bench {
       body();
       f.arena().reset();
     });
-    std::printf("{\"kernel\":\"%s\",\"device\":\"%s\",\"us\":%.1f,\"gops\":%.1f,\"share_of_fma_peak\":%.3f}\n", name.c_str(),
-                f.kernels().device.c_str(), seconds * 1e6, operations / seconds * 1e-9, operations / seconds / peak);
+    std::printf(
+        "{\"kernel\":\"%s\",\"device\":\"%s\",\"us\":%.1f,\"gops\":%.1f,\"share_of_fma_peak\":%.3f}"
+        "\n",
+        name.c_str(), f.kernels().device.c_str(), seconds * 1e6, operations / seconds * 1e-9,
+        operations / seconds / peak);
     std::fflush(stdout);
   }
 
   void linear(int64_t rows, int64_t in, int64_t out, DType dtype, Activation act) {
     std::vector<float> x = random_values(rows * in, 1);
-    LinearSource source{.in = in, .out = out, .weight = random_values(in * out, 2, 0.05f), .quantized = {}, .scales = {}, .bias = random_values(out, 3)};
-    if (dtype == DType::i8) {  // spread as a trained checkpoint's: most weights far from the largest
+    LinearSource source{.in = in,
+                        .out = out,
+                        .weight = random_values(in * out, 2, 0.05f),
+                        .quantized = {},
+                        .scales = {},
+                        .bias = random_values(out, 3)};
+    if (dtype ==
+        DType::i8) {  // spread as a trained checkpoint's: most weights far from the largest
       source.scales.assign(out, 0.005f);
-      for (const float v : random_values(in * out, 2, 10.0f)) source.quantized.push_back(static_cast<int8_t>(std::clamp(v, -127.0f, 127.0f)));
+      for (const float v : random_values(in * out, 2, 10.0f))
+        source.quantized.push_back(static_cast<int8_t>(std::clamp(v, -127.0f, 127.0f)));
     }
     const Linear w = f.kernels().pack_linear(std::move(source), dtype);
     const Tensor tensor(x.data(), {rows, in}, DType::f32);
     char name[96];
-    std::snprintf(name, sizeof name, "linear %s %ld x %ld -> %ld%s", std::string(name_of(dtype)).c_str(), long(rows), long(in), long(out), act == Activation::kGelu ? " gelu" : "");
+    std::snprintf(name, sizeof name, "linear %s %ld x %ld -> %ld%s",
+                  std::string(name_of(dtype)).c_str(), long(rows), long(in), long(out),
+                  act == Activation::kGelu ? " gelu" : "");
     line(name, 2.0 * rows * in * out, [&] { f.linear(tensor, w, act); });
   }
 };
@@ -87,7 +101,9 @@ int main(int argc, char** argv) {
   ThreadPool pool(threads);
   constexpr long kSteps = 2'000'000;
   volatile float sink = 0;
-  const double peak = 192.0 * kSteps * threads / seconds_of([&] { pool.run(threads, [&](int64_t, int) { sink = sink + fma_steps(kSteps); }); });
+  const double peak = 192.0 * kSteps * threads / seconds_of([&] {
+                        pool.run(threads, [&](int64_t, int) { sink = sink + fma_steps(kSteps); });
+                      });
   std::printf("{\"fma_peak_gflops\":%.1f,\"threads\":%d}\n", peak * 1e-9, threads);
   Ops f(cpu_kernels(isa), pool);
   Bench bench{f, peak};
@@ -104,14 +120,18 @@ int main(int argc, char** argv) {
     std::vector<int32_t> starts;
     for (int64_t i = 0; i <= texts; ++i) starts.push_back(static_cast<int32_t>(i * length));
     const Tensor x(qkv.data(), {rows, 1152}, DType::f32);
-    bench.line("attention " + std::to_string(texts) + " texts of " + std::to_string(length) + ", 12 heads of 32", 4.0 * 384 * rows * length, [&] {
-      f.attention(x.columns(0, 384), x.columns(384, 768), x.columns(768, 1152), {starts, starts}, 12);
-    });
+    bench.line("attention " + std::to_string(texts) + " texts of " + std::to_string(length) +
+                   ", 12 heads of 32",
+               4.0 * 384 * rows * length, [&] {
+                 f.attention(x.columns(0, 384), x.columns(384, 768), x.columns(768, 1152),
+                             {starts, starts}, 12);
+               });
   }
   std::vector<float> x = random_values(1024 * 1536, 5);
   const Norm norm{random_values(384, 6), random_values(384, 7)};
   const Tensor hidden(x.data(), {1024, 384}, DType::f32), wide(x.data(), {1024, 1536}, DType::f32);
-  bench.line("add_layer_norm 1024 x 384", 8.0 * 1024 * 384, [&] { f.add_layer_norm(hidden, hidden, norm, 1e-12f); });
+  bench.line("add_layer_norm 1024 x 384", 8.0 * 1024 * 384,
+             [&] { f.add_layer_norm(hidden, hidden, norm, 1e-12f); });
   bench.line("gelu 1024 x 1536", 20.0 * 1024 * 1536, [&] { f.gelu(wide); });
   return 0;
 }

@@ -1,7 +1,7 @@
-// Reranking on this machine: pairs/s of one model over pre-tokenised pairs, for calls of several sizes.
-// Usage: bench_rerank MODEL_FOLDER PAIRS.jsonl [COUNT] [DTYPE] [THREADS] [ROUNDS] [ISA]
-// PAIRS holds {"query", "document"} a line. Prints a JSON line a call size: the median round, with the least and most.
-// bench/compare.py runs it in turns with its rivals.
+// Reranking on this machine: pairs/s of one model over pre-tokenised pairs, for calls of several
+// sizes. Usage: bench_rerank MODEL_FOLDER PAIRS.jsonl [COUNT] [DTYPE] [THREADS] [ROUNDS] [ISA]
+// PAIRS holds {"query", "document"} a line. Prints a JSON line a call size: the median round, with
+// the least and most. bench/compare.py runs it in turns with its rivals.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -21,13 +21,16 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-std::vector<Sequence> read_pairs(const std::string& path, size_t count, const Tokenizer& tokenizer) {
+std::vector<Sequence> read_pairs(const std::string& path, size_t count,
+                                 const Tokenizer& tokenizer) {
   std::vector<Sequence> out;
   std::ifstream file(path);
   for (std::string line; out.size() < count && std::getline(file, line);) {
     const Json pair = Json::parse(line, path);
     TokenSpan document = tokenizer.tokenize(pair.string("document"));
-    out.push_back(encode_tokens(tokenizer.tokenize(pair.string("query")), &document, tokenizer, {}, 512).sequence);
+    out.push_back(
+        encode_tokens(tokenizer.tokenize(pair.string("query")), &document, tokenizer, {}, 512)
+            .sequence);
   }
   return out;
 }
@@ -43,7 +46,9 @@ double seconds_for(Batcher& batcher, const std::vector<Sequence>& pairs, size_t 
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: bench_rerank MODEL_FOLDER PAIRS.jsonl [COUNT] [DTYPE] [THREADS] [ROUNDS] [ISA]\n");
+    std::fprintf(
+        stderr,
+        "usage: bench_rerank MODEL_FOLDER PAIRS.jsonl [COUNT] [DTYPE] [THREADS] [ROUNDS] [ISA]\n");
     return 2;
   }
   const std::string folder = argv[1];
@@ -55,8 +60,9 @@ int main(int argc, char** argv) {
 
   const auto checkpoint = Checkpoint::open_folder(folder);
   const ModelFolder about = read_model_folder(folder, *checkpoint);
-  const Network network = build_network(about.config, about.pooling.value_or(Pooling::kCls),
-                                        Weights(checkpoint, kernels, dtype == "int8" ? DType::i8 : DType::f32));
+  const Network network =
+      build_network(about.config, about.pooling.value_or(Pooling::kCls),
+                    Weights(checkpoint, kernels, dtype == "int8" ? DType::i8 : DType::f32));
   const std::vector<Sequence> pairs = read_pairs(argv[2], count, *Tokenizer::from_folder(folder));
   int64_t tokens = 0;
   for (const Sequence& s : pairs) tokens += static_cast<int64_t>(s.ids.size());
@@ -64,16 +70,21 @@ int main(int argc, char** argv) {
   seconds_for(batcher, {pairs.begin(), pairs.begin() + std::min<size_t>(pairs.size(), 8)}, 8);
   for (const size_t call : {size_t{1}, size_t{8}, size_t{32}, pairs.size()}) {
     std::vector<double> seconds;
-    for (int round = 0; round < rounds; ++round) seconds.push_back(seconds_for(batcher, pairs, call));
+    for (int round = 0; round < rounds; ++round)
+      seconds.push_back(seconds_for(batcher, pairs, call));
     std::sort(seconds.begin(), seconds.end());
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     const auto n = static_cast<double>(pairs.size());
-    std::printf("{\"impl\":\"winnow %s\",\"device\":\"%s\",\"threads\":%d,\"batch\":%zu,\"pairs\":%zu,\"tokens\":%ld,"
-                "\"pairs_per_s\":%.2f,\"least_most\":[%.2f,%.2f],\"tokens_per_s\":%.0f,\"peak_rss_mb\":%.0f}\n",
-                dtype.c_str(), kernels.device.c_str(), threads, call, pairs.size(), static_cast<long>(tokens),
-                n / seconds[rounds / 2], n / seconds.back(), n / seconds.front(),
-                static_cast<double>(tokens) / seconds[rounds / 2], static_cast<double>(usage.ru_maxrss) / 1000.0);
+    std::printf(
+        "{\"impl\":\"winnow "
+        "%s\",\"device\":\"%s\",\"threads\":%d,\"batch\":%zu,\"pairs\":%zu,\"tokens\":%ld,"
+        "\"pairs_per_s\":%.2f,\"least_most\":[%.2f,%.2f],\"tokens_per_s\":%.0f,\"peak_rss_mb\":%."
+        "0f}\n",
+        dtype.c_str(), kernels.device.c_str(), threads, call, pairs.size(),
+        static_cast<long>(tokens), n / seconds[rounds / 2], n / seconds.back(), n / seconds.front(),
+        static_cast<double>(tokens) / seconds[rounds / 2],
+        static_cast<double>(usage.ru_maxrss) / 1000.0);
     std::fflush(stdout);
   }
   return 0;

@@ -1,5 +1,5 @@
-// The one exception of winnow. Thrown by loading, parsing and checking; caught at four borders only:
-// a route, a worker's batch, a binding, main.
+// The one exception of winnow. Thrown by loading, parsing and checking; caught at four borders
+// only: a route, a worker's batch, a binding, main.
 #pragma once
 
 #include <cstdint>

@@ -44,8 +44,7 @@ Json Json::parse(std::string_view text, std::string_view what, JsonLimits limits
   if (!text.empty()) used = parser.write_some(text.data(), text.size(), error);
   if (!error && used == text.size()) parser.finish(error);
   if (!error && used < text.size()) error = bj::error::extra_data;
-  if (error)
-    fail(Code::kCorrupt, what, ": not JSON at byte ", used, ": ", error.message());
+  if (error) fail(Code::kCorrupt, what, ": not JSON at byte ", used, ": ", error.message());
   auto document = std::make_shared<const bj::value>(parser.release());
   const void* root = document.get();
   return Json(std::move(document), root, cat(what, ": "));
@@ -192,11 +191,21 @@ JsonWriter& JsonWriter::value(std::string_view text) {
   text_ += '"';
   for (const char c : text) {
     switch (c) {
-      case '"': text_ += "\\\""; break;
-      case '\\': text_ += "\\\\"; break;
-      case '\n': text_ += "\\n"; break;
-      case '\r': text_ += "\\r"; break;
-      case '\t': text_ += "\\t"; break;
+      case '"':
+        text_ += "\\\"";
+        break;
+      case '\\':
+        text_ += "\\\\";
+        break;
+      case '\n':
+        text_ += "\\n";
+        break;
+      case '\r':
+        text_ += "\\r";
+        break;
+      case '\t':
+        text_ += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           constexpr char kHex[] = "0123456789abcdef";

@@ -13,17 +13,20 @@
 namespace winnow {
 
 struct JsonLimits {
-  int max_depth = 64;               // deeper input is kCorrupt, not a stack overflow
-  bool allow_invalid_utf8 = false;  // true hands invalid bytes through, so that a route can name the text that has them
+  int max_depth = 64;  // deeper input is kCorrupt, not a stack overflow
+  bool allow_invalid_utf8 =
+      false;  // true hands invalid bytes through, so that a route can name the text that has them
 };
 
-// An immutable view of one value of a parsed document; copies are cheap and keep the document alive. Thread-safe.
-// Accessors throw kInvalidArgument naming the path from the document's root, what was wanted and what was found.
+// An immutable view of one value of a parsed document; copies are cheap and keep the document
+// alive. Thread-safe. Accessors throw kInvalidArgument naming the path from the document's root,
+// what was wanted and what was found.
 class Json {
  public:
   Json() = default;  // null
 
-  // Throws kCorrupt with the byte offset; `what` (a file name, "the request body") opens the message.
+  // Throws kCorrupt with the byte offset; `what` (a file name, "the request body") opens the
+  // message.
   static Json parse(std::string_view text, std::string_view what, JsonLimits limits = {});
 
   bool is_null() const;
@@ -69,8 +72,9 @@ class Json {
   std::string path_;
 };
 
-// Appends JSON text to a string. Floats are the shortest text that reads back as the same float; NaN and infinities
-// are null. Strings must be UTF-8. Commas and quotes are its business, nesting is the caller's.
+// Appends JSON text to a string. Floats are the shortest text that reads back as the same float;
+// NaN and infinities are null. Strings must be UTF-8. Commas and quotes are its business, nesting
+// is the caller's.
 class JsonWriter {
  public:
   JsonWriter& begin_object();

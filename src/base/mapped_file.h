@@ -1,4 +1,5 @@
-// A file mapped read-only into memory. Immutable and thread-safe; views of it live as long as the object.
+// A file mapped read-only into memory. Immutable and thread-safe; views of it live as long as the
+// object.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +13,8 @@ namespace winnow {
 
 class MappedFile {
  public:
-  // Throws kNotFound when there is no such file, kIo when it cannot be read. An empty file maps to no bytes.
+  // Throws kNotFound when there is no such file, kIo when it cannot be read. An empty file maps to
+  // no bytes.
   static std::shared_ptr<const MappedFile> open(const std::string& path);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;

@@ -42,11 +42,13 @@ void Progress::advance_to(int64_t done) {
   const int filled = static_cast<int>(kWidth * std::min(done, total_) / total_);
   std::string bar(filled, '#');
   bar.resize(kWidth, '.');
-  std::string count = unit_ == "bytes" ? human_bytes(done) + " of " + human_bytes(total_) + ", " +
-                                             human_bytes(static_cast<int64_t>(rate)) + "/s"
-                                       : std::to_string(done) + " of " + std::to_string(total_) + " " + unit_ +
-                                             ", " + std::to_string(static_cast<int64_t>(rate)) + "/s";
-  std::fprintf(stderr, "\r%s [%s] %s, %.0f s left \033[K", label_.c_str(), bar.c_str(), count.c_str(), left);
+  std::string count = unit_ == "bytes"
+                          ? human_bytes(done) + " of " + human_bytes(total_) + ", " +
+                                human_bytes(static_cast<int64_t>(rate)) + "/s"
+                          : std::to_string(done) + " of " + std::to_string(total_) + " " + unit_ +
+                                ", " + std::to_string(static_cast<int64_t>(rate)) + "/s";
+  std::fprintf(stderr, "\r%s [%s] %s, %.0f s left \033[K", label_.c_str(), bar.c_str(),
+               count.c_str(), left);
   std::fflush(stderr);
   drawn_ = true;
 }

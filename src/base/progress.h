@@ -1,4 +1,5 @@
-// A progress bar on stderr for work longer than a second. Silent when stderr is not a terminal. One thread at a time.
+// A progress bar on stderr for work longer than a second. Silent when stderr is not a terminal. One
+// thread at a time.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,5 @@
-// A fixed set of threads that share loops. The thread that calls takes part, so a pool of 1 starts none.
+// A fixed set of threads that share loops. The thread that calls takes part, so a pool of 1 starts
+// none.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,9 @@ class ThreadPool {
 
   int threads() const;
 
-  // Calls body(task, worker) once for each task in [0, tasks), in any order, on any worker in [0, threads()), and
-  // returns when all are done. One caller at a time; the body must not throw or call run.
+  // Calls body(task, worker) once for each task in [0, tasks), in any order, on any worker in [0,
+  // threads()), and returns when all are done. One caller at a time; the body must not throw or
+  // call run.
   void run(int64_t tasks, const std::function<void(int64_t task, int worker)>& body);
 
  private:

@@ -6,7 +6,8 @@
 namespace winnow {
 namespace {
 
-// The length of the well-formed sequence at `at`, or minus the length of the ill-formed one (at least 1).
+// The length of the well-formed sequence at `at`, or minus the length of the ill-formed one (at
+// least 1).
 int sequence(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) -> int {
     return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : -1;
@@ -14,7 +15,8 @@ int sequence(std::string_view text, size_t at) {
   const int lead = byte(0);
   if (lead < 0x80) return 1;
   int count = 0, low = 0x80, high = 0xBF;  // the range of the second byte
-  if (lead >= 0xC2 && lead <= 0xDF) count = 1;
+  if (lead >= 0xC2 && lead <= 0xDF)
+    count = 1;
   else if (lead >= 0xE0 && lead <= 0xEF) {
     count = 2;
     if (lead == 0xE0) low = 0xA0;
@@ -77,8 +79,10 @@ std::string repair_utf8(std::string_view text) {
   out.reserve(text.size());
   for (size_t at = 0; at < text.size();) {
     const int length = sequence(text, at);
-    if (length > 0) out.append(text, at, length);
-    else append_utf8(out, 0xFFFD);
+    if (length > 0)
+      out.append(text, at, length);
+    else
+      append_utf8(out, 0xFFFD);
     at += length > 0 ? length : -length;
   }
   return out;

@@ -9,11 +9,12 @@
 
 namespace winnow {
 
-// The byte offset of the first byte that is not part of well-formed UTF-8 (RFC 3629: no overlong forms, no
-// surrogates, nothing above U+10FFFF); empty when all of it is.
+// The byte offset of the first byte that is not part of well-formed UTF-8 (RFC 3629: no overlong
+// forms, no surrogates, nothing above U+10FFFF); empty when all of it is.
 std::optional<size_t> invalid_utf8_at(std::string_view text);
 
-// The code point that starts at text[at], and its length in bytes. Wants well-formed UTF-8 and at < size.
+// The code point that starts at text[at], and its length in bytes. Wants well-formed UTF-8 and at <
+// size.
 struct CodePoint {
   char32_t value;
   int bytes;
@@ -24,13 +25,15 @@ inline CodePoint decode_utf8(std::string_view text, size_t at) {
   if (lead < 0x80) return {lead, 1};
   if (lead < 0xE0) return {static_cast<char32_t>((lead & 0x1F) << 6 | (byte(1) & 0x3F)), 2};
   if (lead < 0xF0)
-    return {static_cast<char32_t>((lead & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F)), 3};
-  return {static_cast<char32_t>((lead & 0x07) << 18 | (byte(1) & 0x3F) << 12 | (byte(2) & 0x3F) << 6 |
-                                (byte(3) & 0x3F)),
+    return {static_cast<char32_t>((lead & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F)),
+            3};
+  return {static_cast<char32_t>((lead & 0x07) << 18 | (byte(1) & 0x3F) << 12 |
+                                (byte(2) & 0x3F) << 6 | (byte(3) & 0x3F)),
           4};
 }
 
-// Appends the code point's one to four bytes. It must be a scalar value: no surrogate, at most U+10FFFF.
+// Appends the code point's one to four bytes. It must be a scalar value: no surrogate, at most
+// U+10FFFF.
 void append_utf8(std::string& text, char32_t code_point);
 
 // Replaces every maximal ill-formed sequence with U+FFFD, as WHATWG's decoder does.

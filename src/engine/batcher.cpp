@@ -12,7 +12,9 @@ namespace winnow {
 using Clock = std::chrono::steady_clock;
 
 namespace {
-double seconds_between(Clock::time_point a, Clock::time_point b) { return std::chrono::duration<double>(b - a).count(); }
+double seconds_between(Clock::time_point a, Clock::time_point b) {
+  return std::chrono::duration<double>(b - a).count();
+}
 }  // namespace
 
 // One call's sequences. All fields are guarded by the state's mutex once the job is queued.
@@ -42,7 +44,8 @@ struct Batcher::State {
   std::shared_ptr<BatchObserver> observer;
   mutable std::mutex mutex;
   std::condition_variable wake;
-  std::deque<std::shared_ptr<Job>> jobs;  // with sequences that no batch has taken; the front is served first
+  std::deque<std::shared_ptr<Job>>
+      jobs;  // with sequences that no batch has taken; the front is served first
   EngineStats stats{};
   bool stop = false;
   int callers = 0;  // inside run: the state must outlive them
@@ -57,7 +60,8 @@ struct Batcher::State {
   }
 };
 
-Batcher::Batcher(std::unique_ptr<Executor> executor, const BatcherOptions& options) : state_(std::make_unique<State>()) {
+Batcher::Batcher(std::unique_ptr<Executor> executor, const BatcherOptions& options)
+    : state_(std::make_unique<State>()) {
   state_->executor = std::move(executor);
   state_->options = options;
   state_->thread = std::thread([this] { loop(); });
@@ -84,7 +88,8 @@ EngineStats Batcher::stats() const {
   return state_->stats;
 }
 
-std::vector<Output> Batcher::run(std::vector<Sequence> sequences, const Call& call, CallTimes* times) {
+std::vector<Output> Batcher::run(std::vector<Sequence> sequences, const Call& call,
+                                 CallTimes* times) {
   if (sequences.empty()) return {};
   int64_t tokens = 0;
   for (const Sequence& s : sequences) tokens += static_cast<int64_t>(s.ids.size());
@@ -125,15 +130,17 @@ void Batcher::drop_late() {
     state_->forget(*job);
     state_->stats.dropped_sequences += static_cast<int64_t>(job->sequences.size() - job->next);
     if (!job->error)
-      job->error = std::make_exception_ptr(gone ? Error(Code::kCancelled, "the client went away")
-                                                : Error(Code::kDeadline, "the request's deadline passed"));
+      job->error =
+          std::make_exception_ptr(gone ? Error(Code::kCancelled, "the client went away")
+                                       : Error(Code::kDeadline, "the request's deadline passed"));
     job->done.notify_all();
     return true;
   });
 }
 
 std::vector<Batcher::Place> Batcher::pack(PackedBatch& batch) {
-  const int64_t budget = std::min(state_->options.max_batch_tokens, state_->executor->step_tokens());
+  const int64_t budget =
+      std::min(state_->options.max_batch_tokens, state_->executor->step_tokens());
   const Clock::time_point now = Clock::now();
   std::vector<Place> places;
   batch.clear();
@@ -160,7 +167,8 @@ std::vector<Batcher::Place> Batcher::pack(PackedBatch& batch) {
   return places;
 }
 
-void Batcher::deliver(const std::vector<Place>& places, std::vector<Output> outputs, double seconds) {
+void Batcher::deliver(const std::vector<Place>& places, std::vector<Output> outputs,
+                      double seconds) {
   for (size_t i = 0; i < places.size(); ++i) {
     Job& job = *places[i].job;
     job.outputs[places[i].index] = std::move(outputs[i]);
@@ -170,7 +178,8 @@ void Batcher::deliver(const std::vector<Place>& places, std::vector<Output> outp
   }
 }
 
-// A batch that failed fails each call that has a text in it, and what those calls still have waiting.
+// A batch that failed fails each call that has a text in it, and what those calls still have
+// waiting.
 void Batcher::abandon(const std::vector<Place>& places, const std::exception_ptr& error) {
   for (const Place& place : places) {
     if (place.job->error) continue;
@@ -204,8 +213,10 @@ void Batcher::loop() {
     ++state_->stats.batches;
     state_->stats.batch_tokens += batch.tokens();
     state_->stats.sequences += batch.texts();
-    if (error) abandon(places, error);
-    else deliver(places, std::move(outputs), seconds);
+    if (error)
+      abandon(places, error);
+    else
+      deliver(places, std::move(outputs), seconds);
   }
   for (const std::shared_ptr<Job>& job : state_->jobs) {
     job->error = std::make_exception_ptr(Error(Code::kCancelled, "the engine is stopping"));

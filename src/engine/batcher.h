@@ -1,8 +1,8 @@
 // The batcher: sequences of many callers into token-packed batches for one executor. Thread-safe.
 //
-// Each call's sequences wait as one job. A batch takes one sequence from each job in turn, as far as its token budget
-// goes, so a large job does not starve small ones. Nothing is padded, and no sequence waits for company: a batch
-// starts as soon as the executor is free.
+// Each call's sequences wait as one job. A batch takes one sequence from each job in turn, as far
+// as its token budget goes, so a large job does not starve small ones. Nothing is padded, and no
+// sequence waits for company: a batch starts as soon as the executor is free.
 #pragma once
 
 #include <atomic>
@@ -26,9 +26,10 @@ class Batcher {
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  // One output a sequence, in order; blocks. times, where given, gets queue and compute means and the token count.
-  // Throws kOverloaded when more than max_queue_tokens would wait (a call alone in the queue is always taken),
-  // kDeadline or kCancelled when what had not begun was dropped, and what the executor throws.
+  // One output a sequence, in order; blocks. times, where given, gets queue and compute means and
+  // the token count. Throws kOverloaded when more than max_queue_tokens would wait (a call alone in
+  // the queue is always taken), kDeadline or kCancelled when what had not begun was dropped, and
+  // what the executor throws.
   std::vector<Output> run(std::vector<Sequence> sequences, const Call& call, CallTimes* times);
 
   // observe: before the first call; from then on each batch is told to it.

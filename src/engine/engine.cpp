@@ -12,7 +12,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 bool has_8bit_weights(const Checkpoint& checkpoint) {
   for (const StoredTensor* t : checkpoint.tensors())
@@ -58,7 +60,8 @@ struct Engine::Parts {
     std::vector<Sequence> sequences;
     for (Encoded& e : encoded)
       if (!e.error) sequences.push_back(std::move(e.sequence));
-    std::vector<Output> made = batcher->run(std::move(sequences), call, times), outputs(encoded.size());
+    std::vector<Output> made = batcher->run(std::move(sequences), call, times),
+                        outputs(encoded.size());
     size_t next = 0;
     for (size_t i = 0; i < encoded.size(); ++i)
       if (!encoded[i].error) outputs[i] = std::move(made[next++]);
@@ -67,12 +70,14 @@ struct Engine::Parts {
 
   void want(bool classifier, const char* task) const {
     if (network.classifier != classifier)
-      fail(Code::kUnsupported, info.name, ": model is not ", task, "; it is a ", network.architecture);
+      fail(Code::kUnsupported, info.name, ": model is not ", task, "; it is a ",
+           network.architecture);
   }
 };
 
 std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
-  if (!std::filesystem::is_directory(options.folder)) fail(Code::kNotFound, options.folder, ": no such folder");
+  if (!std::filesystem::is_directory(options.folder))
+    fail(Code::kNotFound, options.folder, ": no such folder");
   auto parts = std::make_unique<Parts>();
   const std::shared_ptr<const Checkpoint> checkpoint = Checkpoint::open_folder(options.folder);
   const ModelFolder folder = read_model_folder(options.folder, *checkpoint);
@@ -88,13 +93,16 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
 
   ModelInfo& info = parts->info;
   info.folder = options.folder;
-  info.name = options.name.empty() ? std::filesystem::weakly_canonical(options.folder).filename().string() : options.name;
+  info.name = options.name.empty()
+                  ? std::filesystem::weakly_canonical(options.folder).filename().string()
+                  : options.name;
   info.architecture = network.architecture;
   info.kind = kind_of(network);
   info.dtype = dtype == DType::i8 ? "int8" : "f32";
   if (network.pooling) info.pooling = *network.pooling == Pooling::kCls ? "cls" : "mean";
   info.labels = network.labels;
-  info.max_length = static_cast<int>(std::min(network.model->max_positions(), folder.max_length.value_or(INT64_MAX)));
+  info.max_length = static_cast<int>(
+      std::min(network.model->max_positions(), folder.max_length.value_or(INT64_MAX)));
   if (options.max_length > 0) info.max_length = std::min(info.max_length, options.max_length);
   info.dimensions = network.classifier ? 0 : static_cast<int>(network.head->width());
   info.parameters = weights.parameters();
@@ -103,9 +111,10 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   info.device = kernels.device;
 
   const int threads = options.threads > 0 ? options.threads : usable_cpus();
-  parts->batcher = std::make_unique<Batcher>(
-      make_local_executor(network, kernels, threads),
-      BatcherOptions{.max_batch_tokens = options.max_batch_tokens, .max_queue_tokens = options.max_queue_tokens});
+  parts->batcher =
+      std::make_unique<Batcher>(make_local_executor(network, kernels, threads),
+                                BatcherOptions{.max_batch_tokens = options.max_batch_tokens,
+                                               .max_queue_tokens = options.max_queue_tokens});
   const TokenSpan warm = parts->tokenizer->tokenize("warm up");
   Encoded first = encode_tokens(warm, nullptr, *parts->tokenizer, {}, info.max_length);
   parts->batcher->run({std::move(first.sequence)}, {}, nullptr);
@@ -118,7 +127,9 @@ Engine::~Engine() = default;
 const ModelInfo& Engine::info() const { return parts_->info; }
 const Tokenizer& Engine::tokenizer() const { return *parts_->tokenizer; }
 EngineStats Engine::stats() const { return parts_->batcher->stats(); }
-void Engine::observe(std::shared_ptr<BatchObserver> observer) { parts_->batcher->observe(std::move(observer)); }
+void Engine::observe(std::shared_ptr<BatchObserver> observer) {
+  parts_->batcher->observe(std::move(observer));
+}
 
 RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
@@ -137,7 +148,8 @@ RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, Ca
   return response;
 }
 
-std::vector<std::vector<float>> Engine::embed(const EmbedRequest& request, const Call& call, CallTimes* times) {
+std::vector<std::vector<float>> Engine::embed(const EmbedRequest& request, const Call& call,
+                                              CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
   parts_->want(false, "an embedding model");
@@ -151,14 +163,16 @@ std::vector<std::vector<float>> Engine::embed(const EmbedRequest& request, const
   return vectors;
 }
 
-std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& request, const Call& call, CallTimes* times) {
+std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& request,
+                                                      const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
   parts_->want(true, "a classifier model");
   std::vector<Encoded> encoded = encode_classify(request, tokenizer(), parts_->info.max_length);
   require_all(encoded);
   t.tokenize = seconds_since(start);
-  std::vector<std::vector<LabelScore>> labels = decode_classify(request, parts_->run(encoded, call, &t));
+  std::vector<std::vector<LabelScore>> labels =
+      decode_classify(request, parts_->run(encoded, call, &t));
   for (const ClassifyInput& input : request.inputs)
     t.characters += code_points(input.text) + (input.pair ? code_points(*input.pair) : 0);
   t.total = seconds_since(start);

@@ -1,5 +1,6 @@
-// The typed API of winnow: a loaded model, its tokenizer and its queue. Thread-safe: any number of threads may call;
-// a call blocks until its answer is there. Calls of different threads share token-packed batches.
+// The typed API of winnow: a loaded model, its tokenizer and its queue. Thread-safe: any number of
+// threads may call; a call blocks until its answer is there. Calls of different threads share
+// token-packed batches.
 #pragma once
 
 #include <atomic>
@@ -17,15 +18,17 @@
 namespace winnow {
 
 struct EngineOptions {
-  std::string folder;           // the model's files
-  std::string name;             // the name it is served by; empty: the folder's last part
-  std::string dtype = "auto";   // "f32", "int8", or "auto": int8 where the file's weights are, else f32
-  std::string pooling = "auto";  // embedders: "cls", "mean", or "auto": what 1_Pooling/config.json says
-  std::string isa;              // "plain", "avx2", "avx512"; empty: the best that the processor has
-  int threads = 0;              // 0: every usable CPU
+  std::string folder;  // the model's files
+  std::string name;    // the name it is served by; empty: the folder's last part
+  std::string dtype =
+      "auto";  // "f32", "int8", or "auto": int8 where the file's weights are, else f32
+  std::string pooling =
+      "auto";       // embedders: "cls", "mean", or "auto": what 1_Pooling/config.json says
+  std::string isa;  // "plain", "avx2", "avx512"; empty: the best that the processor has
+  int threads = 0;  // 0: every usable CPU
   int max_batch_tokens = 16384;
   int max_queue_tokens = 1 << 22;  // more waiting than this is kOverloaded
-  int max_length = 0;           // 0: the model's own
+  int max_length = 0;              // 0: the model's own
 };
 
 enum class ModelKind { kReranker, kClassifier, kEmbedder };  // one label, several labels, none
@@ -33,15 +36,15 @@ enum class ModelKind { kReranker, kClassifier, kEmbedder };  // one label, sever
 struct ModelInfo {
   std::string name, folder, architecture;  // architecture: "BertForSequenceClassification"
   ModelKind kind;
-  std::string dtype;             // "f32" or "int8": what the linear layers compute in
-  std::string pooling;           // "cls" or "mean"; embedders only
+  std::string dtype;                // "f32" or "int8": what the linear layers compute in
+  std::string pooling;              // "cls" or "mean"; embedders only
   std::vector<std::string> labels;  // classifiers and rerankers
-  int max_length;                // tokens, special ones included
-  int dimensions;                // of an embedding; 0 for classifiers
+  int max_length;                   // tokens, special ones included
+  int dimensions;                   // of an embedding; 0 for classifiers
   int64_t parameters;
-  int64_t weight_bytes;          // in memory, as packed
+  int64_t weight_bytes;  // in memory, as packed
   int max_batch_tokens;
-  std::string device;            // "cpu avx512"
+  std::string device;  // "cpu avx512"
 };
 
 // Who waits, until when, and whether he still does.
@@ -50,7 +53,8 @@ struct Call {
   std::shared_ptr<const std::atomic<bool>> cancelled;  // null: never
 };
 
-// Where a call's time went; filled on return, in seconds. Queue and compute are means over the call's sequences.
+// Where a call's time went; filled on return, in seconds. Queue and compute are means over the
+// call's sequences.
 struct CallTimes {
   double tokenize = 0, queue = 0, compute = 0, total = 0;
   int64_t tokens = 0;      // computed
@@ -70,7 +74,8 @@ struct BatchObserver {
 
 class Engine {
  public:
-  // Loads, packs the weights and runs one warm-up sequence. Throws kNotFound, kCorrupt, kUnsupported naming file and key.
+  // Loads, packs the weights and runs one warm-up sequence. Throws kNotFound, kCorrupt,
+  // kUnsupported naming file and key.
   static std::unique_ptr<Engine> load(const EngineOptions& options);
   ~Engine();  // waits for the batch in hand; calls still waiting get kCancelled
 
@@ -79,12 +84,14 @@ class Engine {
   EngineStats stats() const;
   void observe(std::shared_ptr<BatchObserver> observer);  // before the first call
 
-  // Each throws what its task's encode and decode throw, kUnsupported when the model is of another kind, and
-  // kOverloaded (queue full), kDeadline, kCancelled.
-  RerankResponse rerank(const RerankRequest& request, const Call& call = {}, CallTimes* times = nullptr);
-  std::vector<std::vector<float>> embed(const EmbedRequest& request, const Call& call = {}, CallTimes* times = nullptr);
-  std::vector<std::vector<LabelScore>> classify(const ClassifyRequest& request, const Call& call = {},
-                                                CallTimes* times = nullptr);
+  // Each throws what its task's encode and decode throw, kUnsupported when the model is of another
+  // kind, and kOverloaded (queue full), kDeadline, kCancelled.
+  RerankResponse rerank(const RerankRequest& request, const Call& call = {},
+                        CallTimes* times = nullptr);
+  std::vector<std::vector<float>> embed(const EmbedRequest& request, const Call& call = {},
+                                        CallTimes* times = nullptr);
+  std::vector<std::vector<LabelScore>> classify(const ClassifyRequest& request,
+                                                const Call& call = {}, CallTimes* times = nullptr);
 
  private:
   struct Parts;

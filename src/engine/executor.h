@@ -1,4 +1,5 @@
-// An executor runs packed batches of one model, one at a time: in this process, or (later) in another.
+// An executor runs packed batches of one model, one at a time: in this process, or (later) in
+// another.
 #pragma once
 
 #include <memory>
@@ -16,11 +17,13 @@ class Executor {
   // One output a text. Called by one thread at a time. Throws what the model's verbs throw.
   virtual std::vector<Output> run(const PackedBatch& batch) = 0;
 
-  // As many tokens as make a batch efficient here: a larger one gains nothing and only makes others wait.
+  // As many tokens as make a batch efficient here: a larger one gains nothing and only makes others
+  // wait.
   virtual int64_t step_tokens() const = 0;
 };
 
 // In this process, on `threads` threads of the CPU. The network must outlive it.
-std::unique_ptr<Executor> make_local_executor(const Network& network, const Kernels& kernels, int threads);
+std::unique_ptr<Executor> make_local_executor(const Network& network, const Kernels& kernels,
+                                              int threads);
 
 }  // namespace winnow

@@ -11,15 +11,20 @@ class LocalExecutor final : public Executor {
 
   std::vector<Output> run(const PackedBatch& batch) override {
     ops_.arena().reset();
-    const Batch view{.ids = batch.ids, .types = batch.types, .positions = batch.positions, .starts = batch.starts};
+    const Batch view{.ids = batch.ids,
+                     .types = batch.types,
+                     .positions = batch.positions,
+                     .starts = batch.starts};
     const Tensor out = network_.run(ops_, view);
     std::vector<Output> rows;
     for (int64_t text = 0; text < batch.texts(); ++text)
-      rows.emplace_back(out.as<float>() + text * out.row_stride(), out.as<float>() + text * out.row_stride() + out.cols());
+      rows.emplace_back(out.as<float>() + text * out.row_stride(),
+                        out.as<float>() + text * out.row_stride() + out.cols());
     return rows;
   }
 
-  // A core's rate is flat from a few hundred rows on (bench_ops); more only spill the activations out of its caches.
+  // A core's rate is flat from a few hundred rows on (bench_ops); more only spill the activations
+  // out of its caches.
   int64_t step_tokens() const override { return int64_t{1024} * pool_.threads(); }
 
  private:
@@ -30,7 +35,8 @@ class LocalExecutor final : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_local_executor(const Network& network, const Kernels& kernels, int threads) {
+std::unique_ptr<Executor> make_local_executor(const Network& network, const Kernels& kernels,
+                                              int threads) {
   return std::make_unique<LocalExecutor>(network, kernels, threads);
 }
 

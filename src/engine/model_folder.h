@@ -11,12 +11,14 @@
 namespace winnow {
 
 struct ModelFolder {
-  Json config;  // config.json, or what the weights imply where there is none
-  std::optional<Pooling> pooling;  // 1_Pooling/config.json (sentence-transformers)
-  std::optional<int64_t> max_length;  // the least of tokenizer_config.json's model_max_length and sentence_bert_config.json's
+  Json config;                        // config.json, or what the weights imply where there is none
+  std::optional<Pooling> pooling;     // 1_Pooling/config.json (sentence-transformers)
+  std::optional<int64_t> max_length;  // the least of tokenizer_config.json's model_max_length and
+                                      // sentence_bert_config.json's
 };
 
-// Throws kNotFound when the folder is none or has no config, kCorrupt or kUnsupported naming file and key.
+// Throws kNotFound when the folder is none or has no config, kCorrupt or kUnsupported naming file
+// and key.
 ModelFolder read_model_folder(const std::string& folder, const Checkpoint& checkpoint);
 
 }  // namespace winnow

@@ -1,4 +1,5 @@
-// A packed batch: what an executor runs. Flat arrays and nothing else, so that it can lie in shared memory as it is.
+// A packed batch: what an executor runs. Flat arrays and nothing else, so that it can lie in shared
+// memory as it is.
 #pragma once
 
 #include <cstdint>

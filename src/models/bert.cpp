@@ -1,5 +1,6 @@
-// BERT encoders: the ms-marco-MiniLM cross-encoders, the bge-*-en, bge-*-zh and all-MiniLM embedders.
-// Source: transformers, models/bert/modeling_bert.py. Weight names are the checkpoint's own.
+// BERT encoders: the ms-marco-MiniLM cross-encoders, the bge-*-en, bge-*-zh and all-MiniLM
+// embedders. Source: transformers, models/bert/modeling_bert.py. Weight names are the checkpoint's
+// own.
 #include <numeric>
 #include <vector>
 
@@ -37,19 +38,20 @@ class Bert final : public Model {
     if (kind != "absolute")
       fail(Code::kUnsupported, config.path(), "position_embedding_type: want absolute, got ", kind);
     if (heads_ < 1 || hidden_size() % heads_ != 0)
-      fail(Code::kCorrupt, config.path(), "num_attention_heads: want a divisor of the hidden size ", hidden_size(),
-           ", got ", heads_);
+      fail(Code::kCorrupt, config.path(), "num_attention_heads: want a divisor of the hidden size ",
+           hidden_size(), ", got ", heads_);
     if (layers_.empty()) fail(Code::kCorrupt, config.path(), "num_hidden_layers: want at least 1");
   }
 
   Tensor forward(Ops& f, const Batch& b, Rows rows, const LayerProbe& probe) const override {
     const Arena::Mark start = f.arena().mark();
-    Tensor h = f.embed_sum({{words_, b.ids}, {types_, b.types}, {positions_, b.positions}});   // [T, D]
+    Tensor h =
+        f.embed_sum({{words_, b.ids}, {types_, b.types}, {positions_, b.positions}});  // [T, D]
     h = f.arena().retain(start, f.layer_norm(h, norm_, eps_));
     if (probe) probe(0, h);
     for (size_t i = 0; i < layers_.size(); ++i) {
       const bool pooled = rows == Rows::kFirst && i + 1 == layers_.size();
-      h = f.arena().retain(start, layer(f, b, layers_[i], h, pooled));                          // [T, D] or [B, D]
+      h = f.arena().retain(start, layer(f, b, layers_[i], h, pooled));  // [T, D] or [B, D]
       if (probe) probe(static_cast<int>(i) + 1, h);
     }
     return h;  // pooling and heads: models/heads.h
@@ -64,19 +66,20 @@ class Bert final : public Model {
   // pooled: every token is a key and a value, but only each text's first token is computed further.
   Tensor layer(Ops& f, const Batch& b, const Layer& l, const Tensor& x, bool pooled) const {
     const int64_t d = hidden_size();
-    const Tensor qkv = f.linear(x, l.qkv);                                                      // [T, 3D]
+    const Tensor qkv = f.linear(x, l.qkv);  // [T, 3D]
     Tensor q = qkv.columns(0, d), residual = x;
     const Tensor k = qkv.columns(d, 2 * d), v = qkv.columns(2 * d, 3 * d);
     std::vector<int32_t> q_starts(b.starts.begin(), b.starts.end());
     if (pooled) {
       const std::span<const int32_t> first = b.starts.first(b.starts.size() - 1);
-      q = f.gather_rows(q, first);                                                              // [B, D]
+      q = f.gather_rows(q, first);  // [B, D]
       residual = f.gather_rows(x, first);
       std::iota(q_starts.begin(), q_starts.end(), 0);
     }
     const Tensor mix = f.attention(q, k, v, {.q_starts = q_starts, .k_starts = b.starts}, heads_);
     const Tensor h = f.add_layer_norm(f.linear(mix, l.out), residual, l.attn_norm, eps_);
-    return f.add_layer_norm(f.linear(f.linear(h, l.up, Activation::kGelu), l.down), h, l.mlp_norm, eps_);
+    return f.add_layer_norm(f.linear(f.linear(h, l.up, Activation::kGelu), l.down), h, l.mlp_norm,
+                            eps_);
   }
 
   int64_t heads_;

@@ -6,7 +6,8 @@ namespace {
 class BertClassifier final : public Head {
  public:
   explicit BertClassifier(const Weights& w)
-      : pooler_(w.linear({"pooler.dense"}, DType::f32)), classifier_(w.linear({"classifier"}, DType::f32)) {}
+      : pooler_(w.linear({"pooler.dense"}, DType::f32)),
+        classifier_(w.linear({"classifier"}, DType::f32)) {}
   Rows rows() const override { return Rows::kFirst; }
   int64_t width() const override { return classifier_.out; }
   Tensor apply(Ops& f, const Tensor& hidden, const Batch&) const override {
@@ -33,7 +34,9 @@ class Pool final : public Head {
 
 }  // namespace
 
-std::unique_ptr<Head> make_bert_classifier(const Weights& weights) { return std::make_unique<BertClassifier>(weights); }
+std::unique_ptr<Head> make_bert_classifier(const Weights& weights) {
+  return std::make_unique<BertClassifier>(weights);
+}
 
 std::unique_ptr<Head> make_pooling(Pooling pooling, int64_t hidden_size) {
   return std::make_unique<Pool>(pooling, hidden_size);

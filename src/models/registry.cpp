@@ -20,7 +20,8 @@ constexpr std::array<Row, 2> kRows{{
 const Row& row_of(const Json& config) {
   const std::optional<Json> names = config.find("architectures");
   if (!names || !names->is_array() || names->size() == 0)
-    fail(Code::kUnsupported, config.path(), "missing key `architectures`, which says what the checkpoint is");
+    fail(Code::kUnsupported, config.path(),
+         "missing key `architectures`, which says what the checkpoint is");
   const std::string_view name = (*names)[0].string();
   std::string known;
   for (const Row& row : kRows) {
@@ -36,7 +37,8 @@ std::vector<std::string> labels_of(const Json& config, int64_t count) {
   for (int64_t i = 0; i < count; ++i) labels.push_back("LABEL_" + std::to_string(i));
   if (const std::optional<Json> named = config.find("id2label"); named && named->is_object())
     for (int64_t i = 0; i < count; ++i)
-      if (const std::optional<Json> label = named->find(std::to_string(i)); label && label->is_string())
+      if (const std::optional<Json> label = named->find(std::to_string(i));
+          label && label->is_string())
         labels[i] = label->string();
   return labels;
 }
@@ -54,7 +56,8 @@ Network build_network(const Json& config, std::optional<Pooling> pooling, const 
     network.labels = labels_of(config, network.head->width());
   } else {
     if (!pooling)
-      fail(Code::kNotFound, config.path(), "the checkpoint does not say how to pool (no 1_Pooling/config.json): "
+      fail(Code::kNotFound, config.path(),
+           "the checkpoint does not say how to pool (no 1_Pooling/config.json): "
            "choose pooling cls or mean");
     network.pooling = pooling;
     network.head = make_pooling(*pooling, network.model->hidden_size());

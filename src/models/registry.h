@@ -25,15 +25,16 @@ struct Network {
   std::unique_ptr<Model> model;
   std::unique_ptr<Head> head;
 
-  // [B, width] in f32: logits or pooled vectors, one row a text. Its bits do not depend on the batch.
+  // [B, width] in f32: logits or pooled vectors, one row a text. Its bits do not depend on the
+  // batch.
   Tensor run(Ops& f, const Batch& batch, const LayerProbe& probe = {}) const {
     return head->apply(f, model->forward(f, batch, head->rows(), probe), batch);
   }
 };
 
-// config: the checkpoint's config.json, or what its weights imply. pooling: what an embedder is to do; it must be said
-// for an embedder. Throws kUnsupported naming the architecture and those that winnow has, kNotFound naming what a
-// checkpoint lacks.
+// config: the checkpoint's config.json, or what its weights imply. pooling: what an embedder is to
+// do; it must be said for an embedder. Throws kUnsupported naming the architecture and those that
+// winnow has, kNotFound naming what a checkpoint lacks.
 Network build_network(const Json& config, std::optional<Pooling> pooling, const Weights& weights);
 
 }  // namespace winnow

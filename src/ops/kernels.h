@@ -1,5 +1,6 @@
-// What a device must be able to do: one struct of arguments and one table entry a kernel. Pointers and sizes only; the
-// verbs (ops.h) have checked them. A null entry means that the device cannot do it yet, and the verb says so by name.
+// What a device must be able to do: one struct of arguments and one table entry a kernel. Pointers
+// and sizes only; the verbs (ops.h) have checked them. A null entry means that the device cannot do
+// it yet, and the verb says so by name.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,10 @@ namespace winnow {
 enum class Activation { kNone, kGelu };
 
 struct LinearArgs {
-  const float* x;      // [rows, K], rows x_stride apart
+  const float* x;  // [rows, K], rows x_stride apart
   int64_t x_stride;
   const PackedLinear* weight;
-  float* out;          // [rows, N] dense
+  float* out;  // [rows, N] dense
   int64_t rows, in, out_features;
   Activation activation;
 };
@@ -25,7 +26,7 @@ struct LinearArgs {
 struct AttentionArgs {
   const float *q, *k, *v;  // [Tq, H * E], [T, H * E] x 2
   int64_t q_stride, k_stride, v_stride;
-  float* out;              // [Tq, H * E] dense
+  float* out;                                   // [Tq, H * E] dense
   std::span<const int32_t> q_starts, k_starts;  // [B + 1]
   int64_t heads, head_size;
   float scale;
@@ -41,7 +42,7 @@ struct AddLayerNormArgs {
 };
 
 struct EmbedSumArgs {
-  std::span<const Table> tables;                     // 1 to 3
+  std::span<const Table> tables;                      // 1 to 3
   std::span<const std::span<const int32_t>> indices;  // a table each, [rows]
   float* out;
   int64_t rows, cols;
@@ -56,9 +57,9 @@ struct GatherRowsArgs {
 };
 
 struct MeanRowsArgs {
-  const float* x;                  // [T, cols]
+  const float* x;                   // [T, cols]
   std::span<const int32_t> starts;  // [B + 1]
-  float* out;                      // [B, cols]
+  float* out;                       // [B, cols]
   int64_t cols;
 };
 
@@ -70,7 +71,8 @@ struct ElementwiseArgs {
 
 struct Kernels {
   std::string device;  // "cpu avx512"
-  Linear (*pack_linear)(LinearSource source, DType dtype) = nullptr;  // dtype: f32, or i8 (quantises f32 weights a row)
+  Linear (*pack_linear)(LinearSource source,
+                        DType dtype) = nullptr;  // dtype: f32, or i8 (quantises f32 weights a row)
   void (*linear)(const LinearArgs&, Stream&) = nullptr;
   void (*linear_i8)(const LinearArgs&, Stream&) = nullptr;
   void (*attention)(const AttentionArgs&, Stream&) = nullptr;

@@ -1,8 +1,9 @@
 // Ops: the vocabulary models are written in. One Ops is one device, one stream and one arena.
 // Not thread-safe: each executor makes its own. A returned tensor lives until the arena resets.
 //
-// Letters, everywhere: T tokens in the batch, B texts, D hidden, H heads, E head size, F mlp size, V vocabulary,
-// L labels. Batches are packed: [T, D] rows with the start of each text, never padded.
+// Letters, everywhere: T tokens in the batch, B texts, D hidden, H heads, E head size, F mlp size,
+// V vocabulary, L labels. Batches are packed: [T, D] rows with the start of each text, never
+// padded.
 #pragma once
 
 #include <cstdint>
@@ -31,21 +32,25 @@ class Ops {
   Tensor embed_sum(std::initializer_list<Lookup> lookups);
 
   // act(x w^T + b). x [T, K] f32, w of K to N; returns [T, N] f32.
-  // f32 weights: summed over k in order with fused multiply-add. i8 weights: each row of x is quantised to 8 bits with
-  // a scale and zero point of its own, products are exact. A row's result depends on that row alone.
-  // kGelu fuses gelu(linear(x, w)), with the same bits.
+  // f32 weights: summed over k in order with fused multiply-add. i8 weights: each row of x is
+  // quantised to 8 bits with a scale and zero point of its own, products are exact. A row's result
+  // depends on that row alone. kGelu fuses gelu(linear(x, w)), with the same bits.
   Tensor linear(const Tensor& x, const Linear& w, Activation activation = Activation::kNone);
 
   // softmax(q k^T / sqrt(E)) v for each text and head, every query over all keys of its own text.
-  //   q [Tq, H E], k and v [T, H E] f32, views allowed; q_starts and k_starts [B + 1]; returns [Tq, H E] f32.
+  //   q [Tq, H E], k and v [T, H E] f32, views allowed; q_starts and k_starts [B + 1]; returns [Tq,
+  //   H E] f32.
   // Source: Vaswani et al. 2017, eq. 1.
   struct Texts {
     std::span<const int32_t> q_starts, k_starts;
   };
-  Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts, int64_t heads);
+  Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts,
+                   int64_t heads);
 
-  // layer_norm(x + residual): y = x + residual; (y - mean) / sqrt(variance + eps) * weight + bias, over each row.
-  //   x, residual [T, D] f32; weight, bias [D]; returns [T, D] f32. Variance is the biased one, in two passes.
+  // layer_norm(x + residual): y = x + residual; (y - mean) / sqrt(variance + eps) * weight + bias,
+  // over each row.
+  //   x, residual [T, D] f32; weight, bias [D]; returns [T, D] f32. Variance is the biased one, in
+  //   two passes.
   // Source: Ba et al. 2016, eq. 4.
   Tensor add_layer_norm(const Tensor& x, const Tensor& residual, const Norm& norm, float eps);
   Tensor layer_norm(const Tensor& x, const Norm& norm, float eps);
@@ -53,7 +58,8 @@ class Ops {
   // The named rows of x [T, D], in that order: [R, D].
   Tensor gather_rows(const Tensor& x, std::span<const int32_t> rows);
 
-  // The mean of each text's rows: x [T, D], starts [B + 1] to [B, D]. Sums in f32 in token order. An empty text is 0.
+  // The mean of each text's rows: x [T, D], starts [B + 1] to [B, D]. Sums in f32 in token order.
+  // An empty text is 0.
   Tensor mean_rows(const Tensor& x, std::span<const int32_t> starts);
 
   // x * Phi(x), the exact form by the error function. Any shape.
@@ -65,10 +71,12 @@ class Ops {
  private:
   template <typename Args>
   void call(void (*kernel)(const Args&, Stream&), const char* verb, const Args& args) {
-    if (kernel == nullptr) fail(Code::kUnsupported, verb, ": the device ", kernels_.device, " cannot do it yet");
+    if (kernel == nullptr)
+      fail(Code::kUnsupported, verb, ": the device ", kernels_.device, " cannot do it yet");
     kernel(args, stream_);
   }
-  Tensor norm_rows(const char* verb, const Tensor& x, const Tensor* residual, const Norm& norm, float eps);
+  Tensor norm_rows(const char* verb, const Tensor& x, const Tensor* residual, const Norm& norm,
+                   float eps);
 
   const Kernels& kernels_;
   Stream stream_;

@@ -9,7 +9,8 @@
 
 namespace winnow {
 
-// A linear layer as a checkpoint has it: w [N, K] row-major in f32 or as 8-bit integers with a scale a row; bias [N].
+// A linear layer as a checkpoint has it: w [N, K] row-major in f32 or as 8-bit integers with a
+// scale a row; bias [N].
 struct LinearSource {
   int64_t in = 0, out = 0;        // K, N
   std::vector<float> weight;      // [N, K]; empty when quantized holds it
@@ -36,7 +37,8 @@ struct Norm {
   std::vector<float> weight, bias;
 };
 
-// An embedding table [rows, D]: f32, or u8 where real = (stored - zero) * scale. Borrows the checkpoint's memory.
+// An embedding table [rows, D]: f32, or u8 where real = (stored - zero) * scale. Borrows the
+// checkpoint's memory.
 struct Table {
   Tensor rows;
   float scale = 1.0f;

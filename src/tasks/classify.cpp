@@ -20,7 +20,8 @@ std::vector<float> softmax(const Output& logits) {
 
 }  // namespace
 
-std::vector<Encoded> encode_classify(const ClassifyRequest& request, const Tokenizer& tokenizer, int model_limit) {
+std::vector<Encoded> encode_classify(const ClassifyRequest& request, const Tokenizer& tokenizer,
+                                     int model_limit) {
   std::vector<Encoded> out;
   out.reserve(request.inputs.size());
   for (const ClassifyInput& input : request.inputs) {
@@ -32,7 +33,8 @@ std::vector<Encoded> encode_classify(const ClassifyRequest& request, const Token
     }
     TokenSpan pair;
     if (input.pair) pair = tokenizer.tokenize(*input.pair);
-    out.push_back(encode_tokens(tokenizer.tokenize(input.text), input.pair ? &pair : nullptr, tokenizer, request.truncation, model_limit));
+    out.push_back(encode_tokens(tokenizer.tokenize(input.text), input.pair ? &pair : nullptr,
+                                tokenizer, request.truncation, model_limit));
   }
   return out;
 }
@@ -43,11 +45,15 @@ std::vector<std::vector<LabelScore>> decode_classify(const ClassifyRequest& requ
   for (size_t i = 0; i < outputs.size(); ++i) {
     Output scores = outputs[i];
     for (const float logit : scores)
-      if (!std::isfinite(logit)) fail(Code::kInternal, "classify: input ", i, " has the score ", logit);
-    if (!request.raw_scores) scores = scores.size() == 1 ? Output{sigmoid(scores[0])} : softmax(scores);
+      if (!std::isfinite(logit))
+        fail(Code::kInternal, "classify: input ", i, " has the score ", logit);
+    if (!request.raw_scores)
+      scores = scores.size() == 1 ? Output{sigmoid(scores[0])} : softmax(scores);
     std::vector<LabelScore> labels;
-    for (size_t label = 0; label < scores.size(); ++label) labels.push_back({static_cast<int>(label), scores[label]});
-    std::stable_sort(labels.begin(), labels.end(), [](const LabelScore& a, const LabelScore& b) { return a.score > b.score; });
+    for (size_t label = 0; label < scores.size(); ++label)
+      labels.push_back({static_cast<int>(label), scores[label]});
+    std::stable_sort(labels.begin(), labels.end(),
+                     [](const LabelScore& a, const LabelScore& b) { return a.score > b.score; });
     out.push_back(std::move(labels));
   }
   return out;

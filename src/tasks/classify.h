@@ -24,8 +24,10 @@ struct LabelScore {
   float score = 0;
 };
 
-// One Encoded an input: its sequence, or why it has none (empty, not UTF-8, too long with truncation off).
-std::vector<Encoded> encode_classify(const ClassifyRequest& request, const Tokenizer& tokenizer, int model_limit);
+// One Encoded an input: its sequence, or why it has none (empty, not UTF-8, too long with
+// truncation off).
+std::vector<Encoded> encode_classify(const ClassifyRequest& request, const Tokenizer& tokenizer,
+                                     int model_limit);
 
 // For each input its labels by descending score. Throws kInternal when a logit is not finite.
 std::vector<std::vector<LabelScore>> decode_classify(const ClassifyRequest& request,

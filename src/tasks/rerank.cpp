@@ -7,7 +7,8 @@ namespace winnow {
 
 float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
 
-std::vector<Encoded> encode_rerank(const RerankRequest& request, const Tokenizer& tokenizer, int model_limit) {
+std::vector<Encoded> encode_rerank(const RerankRequest& request, const Tokenizer& tokenizer,
+                                   int model_limit) {
   if (const auto error = refuse_text(request.query)) fail(error->code, "query: ", error->message);
   const TokenSpan query = tokenizer.tokenize(request.query);
   std::vector<Encoded> out;
@@ -30,19 +31,23 @@ RerankResponse decode_rerank(const RerankRequest& request, const std::vector<Enc
     RerankResult result{.index = static_cast<int>(i), .score = 0, .error = encoded[i].error};
     if (!result.error) {
       const float logit = outputs[i].at(0);
-      if (!std::isfinite(logit)) fail(Code::kInternal, "rerank: document ", i, " has the score ", logit);
+      if (!std::isfinite(logit))
+        fail(Code::kInternal, "rerank: document ", i, " has the score ", logit);
       result.score = request.raw_scores ? logit : sigmoid(logit);
     }
     response.results.push_back(std::move(result));
   }
   // By logit, not by sigmoid: that one is 1 for all large logits.
-  std::stable_sort(response.results.begin(), response.results.end(), [&](const RerankResult& a, const RerankResult& b) {
-    if (a.error || b.error) return !a.error && b.error;
-    return outputs[a.index][0] > outputs[b.index][0];
-  });
-  const auto scored = std::count_if(response.results.begin(), response.results.end(), [](const RerankResult& r) { return !r.error; });
+  std::stable_sort(response.results.begin(), response.results.end(),
+                   [&](const RerankResult& a, const RerankResult& b) {
+                     if (a.error || b.error) return !a.error && b.error;
+                     return outputs[a.index][0] > outputs[b.index][0];
+                   });
+  const auto scored = std::count_if(response.results.begin(), response.results.end(),
+                                    [](const RerankResult& r) { return !r.error; });
   if (request.top_n > 0 && request.top_n < scored)
-    response.results.erase(response.results.begin() + request.top_n, response.results.begin() + scored);
+    response.results.erase(response.results.begin() + request.top_n,
+                           response.results.begin() + scored);
   return response;
 }
 

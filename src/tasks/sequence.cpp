@@ -17,14 +17,16 @@ std::optional<InputError> refuse_text(std::string_view text) {
   return std::nullopt;
 }
 
-Encoded encode_tokens(TokenSpan first, TokenSpan* second, const Tokenizer& tokenizer, const Truncation& truncation,
-                      int model_limit) {
+Encoded encode_tokens(TokenSpan first, TokenSpan* second, const Tokenizer& tokenizer,
+                      const Truncation& truncation, int model_limit) {
   const int limit = length_limit(truncation, model_limit);
   const int special = tokenizer.special_tokens(second != nullptr);
   const size_t length = first.ids.size() + (second ? second->ids.size() : 0) + special;
   if (length > static_cast<size_t>(limit)) {
     if (!truncation.enabled)
-      return {{}, InputError{Code::kTooLong, cat("want at most ", limit, " tokens, got ", length, ": truncation is off")}};
+      return {{},
+              InputError{Code::kTooLong, cat("want at most ", limit, " tokens, got ", length,
+                                             ": truncation is off")}};
     truncate(first, second, special, limit, truncation.side);
   }
   Encoding encoding = tokenizer.assemble(first, second);
@@ -33,7 +35,8 @@ Encoded encode_tokens(TokenSpan first, TokenSpan* second, const Tokenizer& token
 
 void require_all(const std::vector<Encoded>& encoded) {
   for (size_t i = 0; i < encoded.size(); ++i)
-    if (encoded[i].error) fail(encoded[i].error->code, "input ", i, ": ", encoded[i].error->message);
+    if (encoded[i].error)
+      fail(encoded[i].error->code, "input ", i, ": ", encoded[i].error->message);
 }
 
 }  // namespace winnow

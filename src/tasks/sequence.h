@@ -24,7 +24,8 @@ using Output = std::vector<float>;
 struct Truncation {
   bool enabled = true;  // false: too long is kTooLong, naming the limit and the length
   TruncationSide side = TruncationSide::kRight;
-  int max_length = 0;  // tokens in all, special tokens included; 0: the model's own limit; never above that
+  int max_length =
+      0;  // tokens in all, special tokens included; 0: the model's own limit; never above that
 };
 
 // Why one input of a request was refused while its neighbours were served.
@@ -45,12 +46,14 @@ int length_limit(const Truncation& truncation, int model_limit);
 // Why a text cannot be tokenized: it is empty, or not UTF-8 (with the byte's offset).
 std::optional<InputError> refuse_text(std::string_view text);
 
-// One or two token lists cut to the limit (longest first) and framed by the template's special tokens. Its error is
-// kTooLong where truncation is off; a limit without room for a token throws kTooLong.
-Encoded encode_tokens(TokenSpan first, TokenSpan* second, const Tokenizer& tokenizer, const Truncation& truncation,
-                      int model_limit);
+// One or two token lists cut to the limit (longest first) and framed by the template's special
+// tokens. Its error is kTooLong where truncation is off; a limit without room for a token throws
+// kTooLong.
+Encoded encode_tokens(TokenSpan first, TokenSpan* second, const Tokenizer& tokenizer,
+                      const Truncation& truncation, int model_limit);
 
-// Throws the first error there is, naming its input: for tasks that answer for all inputs or for none.
+// Throws the first error there is, naming its input: for tasks that answer for all inputs or for
+// none.
 void require_all(const std::vector<Encoded>& encoded);
 
 }  // namespace winnow

@@ -5,7 +5,7 @@
 
 namespace winnow {
 namespace {
-constexpr int64_t kAlign = 64;                 // a cache line and the widest vector
+constexpr int64_t kAlign = 64;  // a cache line and the widest vector
 constexpr int64_t kSmallestBlock = 1 << 20;
 }  // namespace
 
@@ -29,8 +29,8 @@ void Arena::add_block(int64_t bytes) {
 }
 
 Tensor Arena::retain(Mark mark, const Tensor& last) {
-  require(last.row_stride() == last.cols(), "retain: want a dense tensor, got ", last.shape(), " with stride ",
-          last.row_stride());
+  require(last.row_stride() == last.cols(), "retain: want a dense tensor, got ", last.shape(),
+          " with stride ", last.row_stride());
   block_ = mark.block, used_ = mark.used;
   Tensor kept = make(last.shape(), last.dtype());
   std::memmove(kept.data(), last.data(), last.shape().elements() * size_of(last.dtype()));

@@ -1,4 +1,5 @@
-// Memory for one forward pass: tensors are cut from it in order and all given back at once. Not thread-safe.
+// Memory for one forward pass: tensors are cut from it in order and all given back at once. Not
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +22,12 @@ class Arena {
   };
   Mark mark() const { return {block_, used_}; }
 
-  // Gives back everything made after the mark but one dense tensor, which is moved there: what a layer returns outlives
-  // what it needed on the way.
+  // Gives back everything made after the mark but one dense tensor, which is moved there: what a
+  // layer returns outlives what it needed on the way.
   Tensor retain(Mark mark, const Tensor& last);
 
-  // Gives back everything. Memory is kept as one block of the largest pass so far, so the same pass gets the same
-  // addresses and asks the system for nothing.
+  // Gives back everything. Memory is kept as one block of the largest pass so far, so the same pass
+  // gets the same addresses and asks the system for nothing.
   void reset();
 
   int64_t reserved_bytes() const;

@@ -5,7 +5,8 @@
 namespace winnow {
 
 Shape::Shape(std::span<const int64_t> dims) : rank_(static_cast<int>(dims.size())) {
-  require(dims.size() <= kMaxRank, "shape: want at most ", kMaxRank, " dimensions, got ", dims.size());
+  require(dims.size() <= kMaxRank, "shape: want at most ", kMaxRank, " dimensions, got ",
+          dims.size());
   int64_t elements = 1;
   for (size_t i = 0; i < dims.size(); ++i) {
     require(dims[i] >= 0 && !__builtin_mul_overflow(elements, dims[i], &elements),

@@ -14,8 +14,10 @@ class Shape {
   static constexpr int kMaxRank = 4;
 
   Shape() = default;  // rank 0: one element
-  Shape(std::initializer_list<int64_t> dims) : Shape(std::span<const int64_t>(dims.begin(), dims.size())) {}
-  explicit Shape(std::span<const int64_t> dims);  // throws kInvalidArgument: rank above 4, negative or overflowing
+  Shape(std::initializer_list<int64_t> dims)
+      : Shape(std::span<const int64_t>(dims.begin(), dims.size())) {}
+  explicit Shape(std::span<const int64_t>
+                     dims);  // throws kInvalidArgument: rank above 4, negative or overflowing
 
   int rank() const { return rank_; }
   int64_t dim(int i) const { return dims_[i < 0 ? rank_ + i : i]; }  // negative counts from the end

@@ -1,4 +1,5 @@
-// Where kernels run: on the CPU, a pool of threads and each thread's scratch memory. One forward pass at a time.
+// Where kernels run: on the CPU, a pool of threads and each thread's scratch memory. One forward
+// pass at a time.
 #pragma once
 
 #include <cstddef>

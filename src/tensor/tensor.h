@@ -9,8 +9,8 @@
 
 namespace winnow {
 
-// Row-major; the last dimension is dense. Rows of a rank-2 tensor may lie further apart than their width: a column
-// range of a wider tensor is a view of it.
+// Row-major; the last dimension is dense. Rows of a rank-2 tensor may lie further apart than their
+// width: a column range of a wider tensor is a view of it.
 class Tensor {
  public:
   Tensor() = default;
@@ -34,9 +34,10 @@ class Tensor {
 
   // Columns [begin, end) of a rank-2 tensor, without a copy.
   Tensor columns(int64_t begin, int64_t end) const {
-    require(rank() == 2 && 0 <= begin && begin <= end && end <= cols(), "columns: want [", begin, ", ", end,
-            ") inside a matrix, got ", shape_);
-    Tensor view(static_cast<char*>(data_) + begin * size_of(dtype_), Shape{dim(0), end - begin}, dtype_);
+    require(rank() == 2 && 0 <= begin && begin <= end && end <= cols(), "columns: want [", begin,
+            ", ", end, ") inside a matrix, got ", shape_);
+    Tensor view(static_cast<char*>(data_) + begin * size_of(dtype_), Shape{dim(0), end - begin},
+                dtype_);
     view.stride_ = stride_;
     return view;
   }

@@ -15,8 +15,8 @@
 
 namespace winnow {
 
-// How an 8-bit tensor stands for real numbers: real = (stored - zero_point) * scale. One entry for the whole tensor,
-// or one for each index of `axis`. Empty scales: the tensor is what it says.
+// How an 8-bit tensor stands for real numbers: real = (stored - zero_point) * scale. One entry for
+// the whole tensor, or one for each index of `axis`. Empty scales: the tensor is what it says.
 struct Quantization {
   std::vector<float> scales;
   std::vector<int32_t> zero_points;
@@ -27,8 +27,9 @@ struct Quantization {
 struct StoredTensor {
   std::string name;  // the parameter's name, as PyTorch spells it
   DType dtype = DType::f32;
-  Shape shape;       // as stored
-  bool transposed = false;  // true when the file stores [in, out] where PyTorch has [out, in] (ONNX MatMul)
+  Shape shape;  // as stored
+  bool transposed =
+      false;  // true when the file stores [in, out] where PyTorch has [out, in] (ONNX MatMul)
   const std::byte* data = nullptr;  // of any alignment: copy elements out, do not cast
   int64_t bytes = 0;
   Quantization quantization;
@@ -39,22 +40,24 @@ class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
 
-  // Opens a model folder: model.safetensors, model.safetensors.index.json or model.onnx (also onnx/model.onnx), in
-  // this order. Throws kNotFound naming what was looked for, kCorrupt with the file and byte offset.
+  // Opens a model folder: model.safetensors, model.safetensors.index.json or model.onnx (also
+  // onnx/model.onnx), in this order. Throws kNotFound naming what was looked for, kCorrupt with the
+  // file and byte offset.
   static std::shared_ptr<const Checkpoint> open_folder(const std::string& folder);
   static std::shared_ptr<const Checkpoint> open_safetensors(const std::string& path);
   static std::shared_ptr<const Checkpoint> open_onnx(const std::string& path);
 
-  // Null when absent. A prefix bert., roberta., deberta. or model. may be missing from, or surplus in, the name or the
-  // file's; the name as it is goes first.
+  // Null when absent. A prefix bert., roberta., deberta. or model. may be missing from, or surplus
+  // in, the name or the file's; the name as it is goes first.
   virtual const StoredTensor* find(std::string_view name) const = 0;
-  virtual std::vector<const StoredTensor*> tensors() const = 0;       // in the order of their names
+  virtual std::vector<const StoredTensor*> tensors() const = 0;  // in the order of their names
   virtual const std::string& path() const = 0;
 
-  // What a file without config.json says of its own shape, as config.json would: model_type, hidden_size,
-  // num_hidden_layers, num_attention_heads, intermediate_size, vocab_size, max_position_embeddings,
-  // type_vocab_size, layer_norm_eps, hidden_act, architectures, and num_labels where there is a classifier.
-  // Null for safetensors. Throws kUnsupported when the graph is not one that winnow can read.
+  // What a file without config.json says of its own shape, as config.json would: model_type,
+  // hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, vocab_size,
+  // max_position_embeddings, type_vocab_size, layer_norm_eps, hidden_act, architectures, and
+  // num_labels where there is a classifier. Null for safetensors. Throws kUnsupported when the
+  // graph is not one that winnow can read.
   virtual Json implied_config() const = 0;
 };
 

@@ -22,7 +22,8 @@ int32_t integer_at(const StoredTensor& t, int64_t i) {
 // Which entry of a quantisation's scales an element uses.
 struct ScaleIndex {
   int64_t inner = 1, count = 1;
-  explicit ScaleIndex(const StoredTensor& t) : count(static_cast<int64_t>(t.quantization.scales.size())) {
+  explicit ScaleIndex(const StoredTensor& t)
+      : count(static_cast<int64_t>(t.quantization.scales.size())) {
     for (int d = t.quantization.axis + 1; d < t.shape.rank(); ++d) inner *= t.shape.dim(d);
   }
   int64_t of(int64_t element) const { return count == 1 ? 0 : element / inner % count; }
@@ -30,11 +31,16 @@ struct ScaleIndex {
 
 float value_at(const StoredTensor& t, int64_t i) {
   switch (t.dtype) {
-    case DType::f32: return read<float>(t.data, i);
-    case DType::f64: return static_cast<float>(read<double>(t.data, i));
-    case DType::f16: return f16_to_f32(read<uint16_t>(t.data, i));
-    case DType::bf16: return std::bit_cast<float>(static_cast<uint32_t>(read<uint16_t>(t.data, i)) << 16);
-    default: fail(Code::kUnsupported, t.name, ": want a tensor of real numbers, got ", t.dtype);
+    case DType::f32:
+      return read<float>(t.data, i);
+    case DType::f64:
+      return static_cast<float>(read<double>(t.data, i));
+    case DType::f16:
+      return f16_to_f32(read<uint16_t>(t.data, i));
+    case DType::bf16:
+      return std::bit_cast<float>(static_cast<uint32_t>(read<uint16_t>(t.data, i)) << 16);
+    default:
+      fail(Code::kUnsupported, t.name, ": want a tensor of real numbers, got ", t.dtype);
   }
 }
 
@@ -42,12 +48,14 @@ bool is_8bit(const StoredTensor& t) {
   return (t.dtype == DType::i8 || t.dtype == DType::u8) && !t.quantization.scales.empty();
 }
 
-// Calls put(row, column, element) for each element of a matrix, as [N, K] whichever way it is stored.
+// Calls put(row, column, element) for each element of a matrix, as [N, K] whichever way it is
+// stored.
 template <typename Put>
 void for_matrix(const StoredTensor& t, Put put) {
   const int64_t rows = t.shape.dim(0), cols = t.shape.dim(1);
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) t.transposed ? put(c, r, r * cols + c) : put(r, c, r * cols + c);
+    for (int64_t c = 0; c < cols; ++c)
+      t.transposed ? put(c, r, r * cols + c) : put(r, c, r * cols + c);
 }
 
 }  // namespace
@@ -78,7 +86,9 @@ std::vector<float> to_f32(const StoredTensor& t) {
     return out;
   }
   const int64_t k = t.shape.dim(0);
-  for_matrix(t, [&](int64_t row, int64_t column, int64_t element) { out[row * k + column] = real(element); });
+  for_matrix(t, [&](int64_t row, int64_t column, int64_t element) {
+    out[row * k + column] = real(element);
+  });
   return out;
 }
 

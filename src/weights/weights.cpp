@@ -7,8 +7,11 @@
 
 namespace winnow {
 
-Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint, const Kernels& kernels, DType linear_dtype)
-    : checkpoint_(std::move(checkpoint)), kernels_(&kernels), linear_dtype_(linear_dtype),
+Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint, const Kernels& kernels,
+                 DType linear_dtype)
+    : checkpoint_(std::move(checkpoint)),
+      kernels_(&kernels),
+      linear_dtype_(linear_dtype),
       record_(std::make_shared<Record>()) {}
 
 Weights Weights::scope(std::string_view name) const {
@@ -25,17 +28,19 @@ const StoredTensor& Weights::need(std::string_view name, int rank) const {
   const StoredTensor* tensor = checkpoint_->find(full(name));
   if (!tensor) fail(Code::kNotFound, checkpoint_->path(), ": missing tensor `", full(name), '`');
   if (tensor->shape.rank() != rank)
-    fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", tensor->name, "` at byte ", tensor->file_offset, ": want ",
-         rank, " dimensions, got ", tensor->shape);
+    fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", tensor->name, "` at byte ",
+         tensor->file_offset, ": want ", rank, " dimensions, got ", tensor->shape);
   record_->parameters += tensor->shape.elements();
   return *tensor;
 }
 
 void Weights::append(LinearSource& source, std::string_view name, bool as_i8) const {
   const StoredTensor& weight = need(std::string(name) + ".weight", 2);
-  const int64_t n = weight.shape.dim(weight.transposed ? 1 : 0), k = weight.shape.dim(weight.transposed ? 0 : 1);
+  const int64_t n = weight.shape.dim(weight.transposed ? 1 : 0),
+                k = weight.shape.dim(weight.transposed ? 0 : 1);
   if (source.out > 0 && k != source.in)
-    fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", weight.name, "`: want ", source.in, " inputs as its neighbours, got ", k);
+    fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", weight.name, "`: want ", source.in,
+         " inputs as its neighbours, got ", k);
   source.in = k;
   SignedRows rows;
   if (as_i8) rows = to_signed_rows(weight);
@@ -50,7 +55,8 @@ void Weights::append(LinearSource& source, std::string_view name, bool as_i8) co
   if (has(bias_name)) {
     const StoredTensor& bias = need(bias_name, 1);
     if (bias.shape.dim(0) != n)
-      fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", bias.name, "`: want ", n, " values, got ", bias.shape);
+      fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", bias.name, "`: want ", n,
+           " values, got ", bias.shape);
     source.bias.resize(source.out, 0.0f);
     const std::vector<float> values = to_f32(bias);
     source.bias.insert(source.bias.end(), values.begin(), values.end());
@@ -73,7 +79,8 @@ Linear Weights::linear(std::initializer_list<std::string_view> names, DType dtyp
 }
 
 Norm Weights::norm(std::string_view name) const {
-  Norm norm{to_f32(need(std::string(name) + ".weight", 1)), to_f32(need(std::string(name) + ".bias", 1))};
+  Norm norm{to_f32(need(std::string(name) + ".weight", 1)),
+            to_f32(need(std::string(name) + ".bias", 1))};
   record_->bytes += static_cast<int64_t>((norm.weight.size() + norm.bias.size()) * sizeof(float));
   return norm;
 }
@@ -81,19 +88,23 @@ Norm Weights::norm(std::string_view name) const {
 Table Weights::table(std::string_view name) const {
   const StoredTensor& stored = need(std::string(name) + ".weight", 2);
   const Quantization& q = stored.quantization;
-  const bool plain = stored.dtype == DType::f32 && reinterpret_cast<uintptr_t>(stored.data) % alignof(float) == 0;
+  const bool plain =
+      stored.dtype == DType::f32 && reinterpret_cast<uintptr_t>(stored.data) % alignof(float) == 0;
   const bool quantized = stored.dtype == DType::u8 && q.scales.size() == 1;
   if (!stored.transposed && (plain || quantized)) {
     record_->bytes += stored.bytes;
-    return {.rows = Tensor(const_cast<std::byte*>(stored.data), stored.shape, stored.dtype),  // only ever read
+    return {.rows = Tensor(const_cast<std::byte*>(stored.data), stored.shape,
+                           stored.dtype),  // only ever read
             .scale = plain ? 1.0f : q.scales[0],
             .zero = plain || q.zero_points.empty() ? 0 : q.zero_points[0],
             .owner = checkpoint_};
   }
   auto values = std::make_shared<std::vector<float>>(to_f32(stored));
   record_->bytes += static_cast<int64_t>(values->size() * sizeof(float));
-  const Shape shape = stored.transposed ? Shape{stored.shape.dim(1), stored.shape.dim(0)} : stored.shape;
-  return {.rows = Tensor(values->data(), shape, DType::f32), .scale = 1.0f, .zero = 0, .owner = values};
+  const Shape shape =
+      stored.transposed ? Shape{stored.shape.dim(1), stored.shape.dim(0)} : stored.shape;
+  return {
+      .rows = Tensor(values->data(), shape, DType::f32), .scale = 1.0f, .zero = 0, .owner = values};
 }
 
 }  // namespace winnow

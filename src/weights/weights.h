@@ -1,5 +1,5 @@
-// Weights: a checkpoint's tensors as parameters of one device: what models are built from. Keeps a record of what it
-// made, so that the memory can be told. Used by one thread while a model loads.
+// Weights: a checkpoint's tensors as parameters of one device: what models are built from. Keeps a
+// record of what it made, so that the memory can be told. Used by one thread while a model loads.
 #pragma once
 
 #include <initializer_list>
@@ -15,33 +15,39 @@ namespace winnow {
 
 class Weights {
  public:
-  // linear_dtype: what linear layers multiply in. i8 keeps 8-bit weights as they are stored where a scale stands for a
-  // tensor or an output, and quantises others, a scale an output.
+  // linear_dtype: what linear layers multiply in. i8 keeps 8-bit weights as they are stored where a
+  // scale stands for a tensor or an output, and quantises others, a scale an output.
   Weights(std::shared_ptr<const Checkpoint> checkpoint, const Kernels& kernels, DType linear_dtype);
 
-  // The same checkpoint below a name: scope("encoder.layer.0").norm("x") is norm("encoder.layer.0.x").
+  // The same checkpoint below a name: scope("encoder.layer.0").norm("x") is
+  // norm("encoder.layer.0.x").
   Weights scope(std::string_view name) const;
   bool has(std::string_view name) const;  // a tensor of this full name
 
-  // name.weight [N, K] and, where there is one, name.bias [N]. Throws kNotFound naming the missing tensor and the file,
-  // kCorrupt when shapes disagree. Several names: their outputs side by side, as one product.
+  // name.weight [N, K] and, where there is one, name.bias [N]. Throws kNotFound naming the missing
+  // tensor and the file, kCorrupt when shapes disagree. Several names: their outputs side by side,
+  // as one product.
   Linear linear(std::string_view name) const { return linear({name}, linear_dtype_); }
-  Linear linear(std::initializer_list<std::string_view> names) const { return linear(names, linear_dtype_); }
+  Linear linear(std::initializer_list<std::string_view> names) const {
+    return linear(names, linear_dtype_);
+  }
   Linear linear(std::initializer_list<std::string_view> names, DType dtype) const;
 
-  Norm norm(std::string_view name) const;    // name.weight [D] and name.bias [D]
-  Table table(std::string_view name) const;  // name.weight [rows, D]: f32 and 8-bit tables are borrowed, others converted
+  Norm norm(std::string_view name) const;  // name.weight [D] and name.bias [D]
+  Table table(std::string_view name)
+      const;  // name.weight [rows, D]: f32 and 8-bit tables are borrowed, others converted
 
   // count layers built from scope(name.0), scope(name.1), ...
   template <typename Layer>
   std::vector<Layer> layers(std::string_view name, int64_t count) const {
     std::vector<Layer> out;
-    for (int64_t i = 0; i < count; ++i) out.emplace_back(scope(std::string(name) + "." + std::to_string(i)));
+    for (int64_t i = 0; i < count; ++i)
+      out.emplace_back(scope(std::string(name) + "." + std::to_string(i)));
     return out;
   }
 
   int64_t parameters() const { return record_->parameters; }  // read so far
-  int64_t bytes() const { return record_->bytes; }            // in memory or mapped, as the device reads them
+  int64_t bytes() const { return record_->bytes; }  // in memory or mapped, as the device reads them
 
  private:
   struct Record {

@@ -38,7 +38,11 @@ TEST_CASE("invalid UTF-8 passes only where asked for") {
 TEST_CASE("the writer writes what the reader reads") {
   JsonWriter out;
   out.begin_object().member("text", "a\"\\\n\x01é").key("list").begin_array();
-  out.value(0.1f).value(int64_t{-5}).value(true).null().value(std::numeric_limits<float>::quiet_NaN());
+  out.value(0.1f)
+      .value(int64_t{-5})
+      .value(true)
+      .null()
+      .value(std::numeric_limits<float>::quiet_NaN());
   out.end_array().end_object();
   CHECK(out.text() == "{\"text\":\"a\\\"\\\\\\n\\u0001é\",\"list\":[0.1,-5,true,null,null]}");
   CHECK(Json::parse(out.text(), "test").string("text") == "a\"\\\n\x01é");

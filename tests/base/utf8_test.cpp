@@ -17,7 +17,8 @@ TEST_CASE("every code point survives a round trip") {
 }
 
 TEST_CASE("overlong forms, surrogates, cut sequences and stray bytes are found and repaired") {
-  for (const char* bad : {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\x80", "\xFF"}) {
+  for (const char* bad :
+       {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82", "\x80", "\xFF"}) {
     const std::string text = std::string("ab") + bad;
     CHECK(invalid_utf8_at(text) == 2);
     CHECK(!invalid_utf8_at(repair_utf8(text)));

@@ -13,7 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// What the test and its executor share. Each batch waits for a permit, then answers each text with its first id.
+// What the test and its executor share. Each batch waits for a permit, then answers each text with
+// its first id.
 struct Hand {
   std::mutex mutex;
   std::condition_variable changed;
@@ -78,9 +79,12 @@ Code code_of(std::future<std::vector<Output>>& call) {
 struct Fixture {
   Hand hand;
   Batcher batcher;
-  explicit Fixture(int64_t queue = 1000) : batcher(std::make_unique<HeldExecutor>(hand), {.max_batch_tokens = 50, .max_queue_tokens = queue}) {}
+  explicit Fixture(int64_t queue = 1000)
+      : batcher(std::make_unique<HeldExecutor>(hand),
+                {.max_batch_tokens = 50, .max_queue_tokens = queue}) {}
   std::future<std::vector<Output>> call(std::vector<Sequence> s, Call c = {}) {
-    return std::async(std::launch::async, [this, s = std::move(s), c] { return batcher.run(s, c, nullptr); });
+    return std::async(std::launch::async,
+                      [this, s = std::move(s), c] { return batcher.run(s, c, nullptr); });
   }
   void wait_queued(int64_t sequences) {
     while (batcher.stats().queued_sequences != sequences) std::this_thread::sleep_for(1ms);
@@ -138,9 +142,11 @@ TEST_CASE("what has not begun is dropped when its client goes or its deadline pa
   auto first = f.call(texts(0, 1, 10));
   f.hand.wait_for_batch();
   auto gone = std::make_shared<std::atomic<bool>>(false);
-  auto left = f.call(texts(10, 20, 10), {.deadline = std::chrono::steady_clock::time_point::max(), .cancelled = gone});
+  auto left = f.call(texts(10, 20, 10),
+                     {.deadline = std::chrono::steady_clock::time_point::max(), .cancelled = gone});
   f.wait_queued(20);
-  auto late = f.call(texts(50, 20, 10), {.deadline = std::chrono::steady_clock::now() + 20ms, .cancelled = nullptr});
+  auto late = f.call(texts(50, 20, 10),
+                     {.deadline = std::chrono::steady_clock::now() + 20ms, .cancelled = nullptr});
   f.wait_queued(40);
   *gone = true;
   std::this_thread::sleep_for(40ms);
@@ -167,10 +173,13 @@ TEST_CASE("the end of the batcher answers those who wait") {
   std::future<std::vector<Output>> first, second;
   {
     Hand hand;
-    Batcher batcher(std::make_unique<HeldExecutor>(hand), {.max_batch_tokens = 10, .max_queue_tokens = 1000});
-    first = std::async(std::launch::async, [&] { return batcher.run(texts(1, 1, 10), {}, nullptr); });
+    Batcher batcher(std::make_unique<HeldExecutor>(hand),
+                    {.max_batch_tokens = 10, .max_queue_tokens = 1000});
+    first =
+        std::async(std::launch::async, [&] { return batcher.run(texts(1, 1, 10), {}, nullptr); });
     hand.wait_for_batch();
-    second = std::async(std::launch::async, [&] { return batcher.run(texts(2, 1, 10), {}, nullptr); });
+    second =
+        std::async(std::launch::async, [&] { return batcher.run(texts(2, 1, 10), {}, nullptr); });
     while (batcher.stats().queued_sequences != 1) std::this_thread::sleep_for(1ms);
     std::thread opener([&] {
       std::this_thread::sleep_for(30ms);

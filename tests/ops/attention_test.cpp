@@ -5,7 +5,8 @@ using test::Matrix;
 
 namespace {
 
-std::vector<double> plain_attention(const Matrix& q, const Matrix& k, const Matrix& v, std::span<const int32_t> q_starts,
+std::vector<double> plain_attention(const Matrix& q, const Matrix& k, const Matrix& v,
+                                    std::span<const int32_t> q_starts,
                                     std::span<const int32_t> k_starts, int64_t heads) {
   const int64_t width = q.tensor.cols(), size = width / heads;
   std::vector<double> out(q.values.size());
@@ -16,14 +17,16 @@ std::vector<double> plain_attention(const Matrix& q, const Matrix& k, const Matr
         double most = -1e300, sum = 0;
         for (int64_t j = k_starts[text]; j < k_starts[text + 1]; ++j) {
           double dot = 0;
-          for (int64_t c = 0; c < size; ++c) dot += double(q.at(i, head * size + c)) * k.at(j, head * size + c);
+          for (int64_t c = 0; c < size; ++c)
+            dot += double(q.at(i, head * size + c)) * k.at(j, head * size + c);
           p.push_back(dot / std::sqrt(double(size)));
           most = std::max(most, p.back());
         }
         for (double& e : p) sum += e = std::exp(e - most);
         for (int64_t c = 0; c < size; ++c) {
           double mixed = 0;
-          for (size_t j = 0; j < p.size(); ++j) mixed += p[j] * v.at(k_starts[text] + int64_t(j), head * size + c);
+          for (size_t j = 0; j < p.size(); ++j)
+            mixed += p[j] * v.at(k_starts[text] + int64_t(j), head * size + c);
           out[i * width + head * size + c] = mixed / sum;
         }
       }
@@ -43,7 +46,9 @@ TEST_CASE("attention equals the plain loop: odd lengths, several blocks of keys,
     std::vector<int> lengths;
     int64_t heads, size;
   };
-  const Case cases[] = {{{}, 2, 16}, {{1}, 1, 8}, {{3, 17, 1, 40}, 3, 32}, {{255, 256, 257}, 1, 64}, {{700}, 2, 12}, {{33, 5}, 2, 80}};
+  const Case cases[] = {
+      {{}, 2, 16},    {{1}, 1, 8},     {{3, 17, 1, 40}, 3, 32}, {{255, 256, 257}, 1, 64},
+      {{700}, 2, 12}, {{33, 5}, 2, 80}};
   for (const auto& rig : test::rigs())
     for (const Case& c : cases)
       for (const float spread : {1.0f, 6.0f}) {  // 6: scores of a few hundred, one key takes all
@@ -53,8 +58,10 @@ TEST_CASE("attention equals the plain loop: odd lengths, several blocks of keys,
         const std::vector<int32_t> starts = starts_of(c.lengths);
         const int64_t rows = starts.back(), width = c.heads * c.size;
         const Matrix q(rows, width, 1, spread), k(rows, width, 2, spread), v(rows, width, 3);
-        const Tensor got = rig->ops.attention(q.tensor, k.tensor, v.tensor, {starts, starts}, c.heads);
-        CHECK(test::farthest(test::values_of(got), plain_attention(q, k, v, starts, starts, c.heads)) <
+        const Tensor got =
+            rig->ops.attention(q.tensor, k.tensor, v.tensor, {starts, starts}, c.heads);
+        CHECK(test::farthest(test::values_of(got),
+                             plain_attention(q, k, v, starts, starts, c.heads)) <
               (spread > 1 ? 1e-4 : 3e-6));
         rig->ops.arena().reset();
       }
@@ -64,12 +71,16 @@ TEST_CASE("attention for a few queries of each text gives the bits of attention 
   for (const auto& rig : test::rigs()) {
     const std::vector<int32_t> starts = starts_of({5, 300, 31});
     const Matrix qkv(starts.back(), 3 * 64, 5);
-    const Tensor q = qkv.tensor.columns(0, 64), k = qkv.tensor.columns(64, 128), v = qkv.tensor.columns(128, 192);
-    const std::vector<float> all = test::values_of(rig->ops.attention(q, k, v, {starts, starts}, 2));
+    const Tensor q = qkv.tensor.columns(0, 64), k = qkv.tensor.columns(64, 128),
+                 v = qkv.tensor.columns(128, 192);
+    const std::vector<float> all =
+        test::values_of(rig->ops.attention(q, k, v, {starts, starts}, 2));
     const std::vector<int32_t> firsts = {0, 5, 305}, one_each = {0, 1, 2, 3};
-    const Tensor few = rig->ops.attention(rig->ops.gather_rows(q, firsts), k, v, {one_each, starts}, 2);
+    const Tensor few =
+        rig->ops.attention(rig->ops.gather_rows(q, firsts), k, v, {one_each, starts}, 2);
     for (size_t text = 0; text < firsts.size(); ++text)
-      for (int64_t c = 0; c < 64; ++c) CHECK(few.as<float>()[text * 64 + c] == all[firsts[text] * 64 + c]);
+      for (int64_t c = 0; c < 64; ++c)
+        CHECK(few.as<float>()[text * 64 + c] == all[firsts[text] * 64 + c]);
   }
 }
 

@@ -1,4 +1,5 @@
-// A row's bits are a function of the row: not of its neighbours, of the thread count, or of the instruction set.
+// A row's bits are a function of the row: not of its neighbours, of the thread count, or of the
+// instruction set.
 #include <numeric>
 
 #include "ops/rig.h"
@@ -18,9 +19,11 @@ TEST_CASE("linear gives each row the same bits alone and among any others, in f3
       for (int round = 0; round < 40; ++round) {
         std::vector<int32_t> rows(1 + random() % 131);
         for (int32_t& row : rows) row = static_cast<int32_t>(random() % 131);
-        const Tensor some = rig->ops.linear(rig->ops.gather_rows(x.tensor, rows), w, Activation::kGelu);
+        const Tensor some =
+            rig->ops.linear(rig->ops.gather_rows(x.tensor, rows), w, Activation::kGelu);
         for (size_t i = 0; i < rows.size(); ++i)
-          for (int64_t c = 0; c < 80; ++c) REQUIRE(some.as<float>()[i * 80 + c] == all[rows[i] * 80 + c]);
+          for (int64_t c = 0; c < 80; ++c)
+            REQUIRE(some.as<float>()[i * 80 + c] == all[rows[i] * 80 + c]);
         rig->ops.arena().reset();
       }
     }
@@ -34,7 +37,8 @@ TEST_CASE("every instruction set and thread count gives the same bits") {
   for (const auto& rig : test::rigs())
     for (const DType dtype : {DType::f32, DType::i8}) {
       Ops& f = rig->ops;
-      const Linear w_up = f.kernels().pack_linear(up, dtype), w_down = f.kernels().pack_linear(down, dtype);
+      const Linear w_up = f.kernels().pack_linear(up, dtype),
+                   w_down = f.kernels().pack_linear(down, dtype);
       Tensor h = f.attention(x.tensor, x.tensor, x.tensor, {starts, starts}, 3);
       h = f.add_layer_norm(h, x.tensor, Norm{weight.values, bias.values}, 1e-12f);
       h = f.linear(f.linear(h, w_up, Activation::kGelu), w_down);

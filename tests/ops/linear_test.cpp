@@ -15,7 +15,8 @@ std::vector<double> plain_linear(const Matrix& x, const LinearSource& w, bool ge
     for (int64_t n = 0; n < w.out; ++n) {
       double sum = w.bias.empty() ? 0.0 : w.bias[n];
       for (int64_t k = 0; k < w.in; ++k) {
-        const double weight = w.quantized.empty() ? w.weight[n * w.in + k] : double(w.quantized[n * w.in + k]) * w.scales[n];
+        const double weight = w.quantized.empty() ? w.weight[n * w.in + k]
+                                                  : double(w.quantized[n * w.in + k]) * w.scales[n];
         sum += x.at(r, k) * weight;
       }
       out.push_back(gelu ? test::gelu(sum) : sum);
@@ -28,7 +29,8 @@ std::vector<double> plain_linear_i8(const Matrix& x, const LinearSource& w) {
   std::vector<double> out;
   for (int64_t r = 0; r < x.tensor.dim(0); ++r) {
     float low = 0, high = 0;
-    for (int64_t k = 0; k < w.in; ++k) low = std::min(low, x.at(r, k)), high = std::max(high, x.at(r, k));
+    for (int64_t k = 0; k < w.in; ++k)
+      low = std::min(low, x.at(r, k)), high = std::max(high, x.at(r, k));
     const float scale = high - low > 0 ? (high - low) / 255.0f : 1.0f, inverse = 1.0f / scale;
     const float zero = std::rint(-low * inverse);
     for (int64_t n = 0; n < w.out; ++n) {
@@ -46,7 +48,8 @@ std::vector<double> plain_linear_i8(const Matrix& x, const LinearSource& w) {
 struct Size {
   int64_t rows, in, out;
 };
-constexpr Size kSizes[] = {{0, 8, 8}, {1, 1, 1}, {1, 384, 3}, {5, 31, 17}, {13, 64, 96}, {40, 384, 48}, {200, 100, 33}};
+constexpr Size kSizes[] = {{0, 8, 8},    {1, 1, 1},     {1, 384, 3},   {5, 31, 17},
+                           {13, 64, 96}, {40, 384, 48}, {200, 100, 33}};
 
 }  // namespace
 
@@ -60,7 +63,8 @@ TEST_CASE("linear equals the plain loop, with gelu fused and apart") {
       const Matrix x(s.rows, s.in, 7);
       const LinearSource source = test::random_linear(s.in, s.out, 8);
       const Linear w = rig->ops.kernels().pack_linear(source, DType::f32);
-      CHECK(farthest(values_of(rig->ops.linear(x.tensor, w)), plain_linear(x, source, false)) < 1e-5);
+      CHECK(farthest(values_of(rig->ops.linear(x.tensor, w)), plain_linear(x, source, false)) <
+            1e-5);
       const Tensor fused = rig->ops.linear(x.tensor, w, Activation::kGelu);
       CHECK(farthest(values_of(fused), plain_linear(x, source, true)) < 1e-5);
       CHECK(values_of(fused) == values_of(rig->ops.gelu(rig->ops.linear(x.tensor, w))));
@@ -77,11 +81,13 @@ TEST_CASE("linear without a bias adds nothing, and reads a column range in place
     Matrix part(9, 16, 3);
     for (int64_t r = 0; r < 9; ++r)
       for (int64_t c = 0; c < 16; ++c) part.values[r * 16 + c] = x.at(r, 32 + c);
-    CHECK(farthest(values_of(rig->ops.linear(x.tensor.columns(32, 48), w)), plain_linear(part, source, false)) < 1e-5);
+    CHECK(farthest(values_of(rig->ops.linear(x.tensor.columns(32, 48), w)),
+                   plain_linear(part, source, false)) < 1e-5);
   }
 }
 
-TEST_CASE("linear in 8 bits has exact products: full-range weights and activations, every odd size") {
+TEST_CASE(
+    "linear in 8 bits has exact products: full-range weights and activations, every odd size") {
   for (const auto& rig : test::rigs())
     for (const Size& s : kSizes)
       for (const bool extreme : {false, true}) {
@@ -95,8 +101,10 @@ TEST_CASE("linear in 8 bits has exact products: full-range weights and activatio
         std::mt19937 random(9);
         source.scales.assign(s.out, 0.01f);
         for (int64_t i = 0; i < s.in * s.out; ++i)
-          source.quantized.push_back(extreme ? (random() % 2 ? 127 : -127) : static_cast<int8_t>(int(random() % 255) - 127));
-        if (extreme)  // all at the top of their row's range: every 16-bit sum is as large as it can be
+          source.quantized.push_back(extreme ? (random() % 2 ? 127 : -127)
+                                             : static_cast<int8_t>(int(random() % 255) - 127));
+        if (extreme)  // all at the top of their row's range: every 16-bit sum is as large as it can
+                      // be
           for (float& v : x.values) v = 1.0f;
         const Linear w = rig->ops.kernels().pack_linear(source, DType::i8);
         CHECK(farthest(values_of(rig->ops.linear(x.tensor, w)), plain_linear_i8(x, source)) < 2e-3);
@@ -109,7 +117,8 @@ TEST_CASE("f32 weights quantised a row at a time stay within half a step of them
   const Matrix x(30, 128, 3);
   const LinearSource source = test::random_linear(128, 64, 4);
   const Linear w = rig->ops.kernels().pack_linear(source, DType::i8);
-  const double worst = farthest(values_of(rig->ops.linear(x.tensor, w)), plain_linear(x, source, false));
+  const double worst =
+      farthest(values_of(rig->ops.linear(x.tensor, w)), plain_linear(x, source, false));
   CHECK(worst < 0.06);  // 128 products of errors of about 1/255 of the row's and the weight's range
   CHECK(worst > 1e-4);  // it is 8-bit, not f32 in disguise
 }

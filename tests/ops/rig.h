@@ -1,5 +1,5 @@
-// What the tests of ops share: an Ops on each device and instruction set of this machine, random tensors, and the slow
-// definitions of the verbs in f64.
+// What the tests of ops share: an Ops on each device and instruction set of this machine, random
+// tensors, and the slow definitions of the verbs in f64.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -48,13 +48,19 @@ struct Matrix {
 
 inline LinearSource random_linear(int64_t in, int64_t out, uint32_t seed) {
   Matrix weight(out, in, seed, 1.0f / std::sqrt(static_cast<float>(in))), bias(1, out, seed + 1);
-  return {.in = in, .out = out, .weight = weight.values, .quantized = {}, .scales = {}, .bias = bias.values};
+  return {.in = in,
+          .out = out,
+          .weight = weight.values,
+          .quantized = {},
+          .scales = {},
+          .bias = bias.values};
 }
 
 inline std::vector<float> values_of(const Tensor& t) {
   std::vector<float> out;
   for (int64_t r = 0; r < t.rows(); ++r)
-    out.insert(out.end(), t.as<float>() + r * t.row_stride(), t.as<float>() + r * t.row_stride() + t.cols());
+    out.insert(out.end(), t.as<float>() + r * t.row_stride(),
+               t.as<float>() + r * t.row_stride() + t.cols());
   return out;
 }
 

@@ -7,20 +7,25 @@ using test::values_of;
 
 TEST_CASE("add_layer_norm equals the plain loop, with a residual and without") {
   for (const auto& rig : test::rigs())
-    for (const auto& [rows, cols] : std::vector<std::pair<int64_t, int64_t>>{{0, 8}, {1, 1}, {3, 31}, {70, 384}, {5, 769}}) {
+    for (const auto& [rows, cols] :
+         std::vector<std::pair<int64_t, int64_t>>{{0, 8}, {1, 1}, {3, 31}, {70, 384}, {5, 769}}) {
       CAPTURE(rig->name);
       CAPTURE(cols);
-      const Matrix x(rows, cols, 1, 3.0f), residual(rows, cols, 2), weight(1, cols, 3), bias(1, cols, 4);
+      const Matrix x(rows, cols, 1, 3.0f), residual(rows, cols, 2), weight(1, cols, 3),
+          bias(1, cols, 4);
       const Norm norm{weight.values, bias.values};
       for (const bool with : {false, true}) {
         std::vector<double> want;
         for (int64_t r = 0; r < rows; ++r) {
           double mean = 0, variance = 0;
-          const auto y = [&](int64_t c) { return x.at(r, c) + (with ? double(residual.at(r, c)) : 0.0); };
+          const auto y = [&](int64_t c) {
+            return x.at(r, c) + (with ? double(residual.at(r, c)) : 0.0);
+          };
           for (int64_t c = 0; c < cols; ++c) mean += y(c) / cols;
           for (int64_t c = 0; c < cols; ++c) variance += (y(c) - mean) * (y(c) - mean) / cols;
           for (int64_t c = 0; c < cols; ++c)
-            want.push_back((y(c) - mean) / std::sqrt(variance + 1e-5) * weight.at(0, c) + bias.at(0, c));
+            want.push_back((y(c) - mean) / std::sqrt(variance + 1e-5) * weight.at(0, c) +
+                           bias.at(0, c));
         }
         const Tensor got = with ? rig->ops.add_layer_norm(x.tensor, residual.tensor, norm, 1e-5f)
                                 : rig->ops.layer_norm(x.tensor, norm, 1e-5f);
@@ -35,12 +40,14 @@ TEST_CASE("gelu and tanh equal the library's, and hold at the ends") {
     for (int64_t i = 0; i < 20001; ++i) x.values[i] = static_cast<float>(i - 10000) * 0.0012f;
     x.values[0] = -1e30f, x.values[1] = 1e30f, x.values[2] = -50.0f, x.values[3] = 0.0f;
     std::vector<double> gelu, tanh;
-    for (const float v : x.values) gelu.push_back(v < -40 ? 0.0 : test::gelu(v)), tanh.push_back(std::tanh(double(v)));
+    for (const float v : x.values)
+      gelu.push_back(v < -40 ? 0.0 : test::gelu(v)), tanh.push_back(std::tanh(double(v)));
     const std::vector<float> got = values_of(rig->ops.gelu(x.tensor));
     CHECK(got[1] == 1e30f);
     CHECK(got[3] == 0.0f);
     std::vector<float> inner(got.begin() + 2, got.end());
-    CHECK(farthest(inner, {gelu.begin() + 2, gelu.end()}) < 4e-7);  // half a unit in the last place of 12
+    CHECK(farthest(inner, {gelu.begin() + 2, gelu.end()}) <
+          4e-7);  // half a unit in the last place of 12
     CHECK(farthest(values_of(rig->ops.tanh(x.tensor)), tanh) < 1e-6);
   }
 }
@@ -56,10 +63,12 @@ TEST_CASE("embed_sum adds rows of f32 and of 8-bit tables") {
     const std::vector<int32_t> ids = {9, 0, 3}, kinds = {1, 0, 1};
     std::vector<double> want;
     for (size_t t = 0; t < ids.size(); ++t)
-      for (int64_t c = 0; c < cols; ++c) want.push_back(words.at(ids[t], c) + (types[kinds[t] * cols + c] - 100) * 0.5);
+      for (int64_t c = 0; c < cols; ++c)
+        want.push_back(words.at(ids[t], c) + (types[kinds[t] * cols + c] - 100) * 0.5);
     CHECK(farthest(values_of(rig->ops.embed_sum({{first, ids}, {second, kinds}})), want) < 1e-5);
     const std::vector<int32_t> wrong = {10, 0, 0};
-    CHECK_THROWS_WITH(rig->ops.embed_sum({{first, wrong}}), "embed_sum: want an index below 10, got 10");
+    CHECK_THROWS_WITH(rig->ops.embed_sum({{first, wrong}}),
+                      "embed_sum: want an index below 10, got 10");
   }
 }
 

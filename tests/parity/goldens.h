@@ -43,7 +43,8 @@ inline std::vector<Golden> tiny_goldens() {
   for (const auto& entry : std::filesystem::directory_iterator(kData)) {
     const std::string file = entry.path().string() + "/goldens.json";
     if (std::filesystem::exists(file))
-      out.push_back({entry.path().filename(), entry.path(), Json::parse(MappedFile::open(file)->text(), file)});
+      out.push_back({entry.path().filename(), entry.path(),
+                     Json::parse(MappedFile::open(file)->text(), file)});
   }
   return out;
 }
@@ -54,8 +55,10 @@ inline std::vector<Golden> real_goldens() {
   for (const char* name : {"ms-marco-minilm-l12", "bge-small-en", "all-minilm-l6"}) {
     const std::string file = kData + "/goldens/" + name + ".json";
     const std::optional<std::string> folder = real_model(name);
-    if (folder) out.push_back({name, *folder, Json::parse(MappedFile::open(file)->text(), file)});
-    else MESSAGE("skipped: no model ", name, " here; `winnow pull ", name, "` gets it");
+    if (folder)
+      out.push_back({name, *folder, Json::parse(MappedFile::open(file)->text(), file)});
+    else
+      MESSAGE("skipped: no model ", name, " here; `winnow pull ", name, "` gets it");
   }
   return out;
 }
@@ -83,7 +86,8 @@ struct Loaded {
       : checkpoint(Checkpoint::open_folder(golden.folder)), ops(cpu_kernels(isa), pool) {
     const ModelFolder folder = read_model_folder(golden.folder, *checkpoint);
     std::optional<Pooling> pooling = folder.pooling;
-    if (!pooling && golden.json.find("pooling")) pooling = golden.json.string("pooling") == "cls" ? Pooling::kCls : Pooling::kMean;
+    if (!pooling && golden.json.find("pooling"))
+      pooling = golden.json.string("pooling") == "cls" ? Pooling::kCls : Pooling::kMean;
     network = build_network(folder.config, pooling, Weights(checkpoint, cpu_kernels(isa), dtype));
   }
 
@@ -93,19 +97,22 @@ struct Loaded {
     ops.arena().reset();
     const Batch view{packed.ids, packed.types, packed.positions, packed.starts};
     // A probe wants every row, so the last layer must not be pooled: run the model by itself then.
-    const Tensor hidden = network.model->forward(ops, view, probe ? Rows::kAll : network.head->rows(), probe);
+    const Tensor hidden =
+        network.model->forward(ops, view, probe ? Rows::kAll : network.head->rows(), probe);
     if (probe) return {};
     const Tensor out = network.head->apply(ops, hidden, view);
     std::vector<Output> rows;
     for (int64_t r = 0; r < out.dim(0); ++r)
-      rows.emplace_back(out.as<float>() + r * out.row_stride(), out.as<float>() + r * out.row_stride() + out.cols());
+      rows.emplace_back(out.as<float>() + r * out.row_stride(),
+                        out.as<float>() + r * out.row_stride() + out.cols());
     return rows;
   }
 };
 
 inline std::vector<Sequence> sequences_of(const Json& cases) {
   std::vector<Sequence> out;
-  for (size_t i = 0; i < cases.size(); ++i) out.push_back({ints(cases[i].at("ids")), ints(cases[i].at("type_ids"))});
+  for (size_t i = 0; i < cases.size(); ++i)
+    out.push_back({ints(cases[i].at("ids")), ints(cases[i].at("type_ids"))});
   return out;
 }
 

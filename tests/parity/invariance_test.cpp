@@ -22,11 +22,13 @@ std::vector<std::pair<std::string, std::string>> pairs_of(const Golden& golden) 
   std::erase_if(texts, [](const std::string& t) { return t.empty(); });
   std::vector<std::pair<std::string, std::string>> out;
   for (size_t step = 1; out.size() < 200; ++step)
-    for (size_t i = 0; i < texts.size() && out.size() < 200; ++i) out.emplace_back(texts[i], texts[(i + step) % texts.size()]);
+    for (size_t i = 0; i < texts.size() && out.size() < 200; ++i)
+      out.emplace_back(texts[i], texts[(i + step) % texts.size()]);
   return out;
 }
 
-Sequence encode_pair(const Tokenizer& tokenizer, const std::string& a, const std::string& b, int max_length) {
+Sequence encode_pair(const Tokenizer& tokenizer, const std::string& a, const std::string& b,
+                     int max_length) {
   TokenSpan second = tokenizer.tokenize(b);
   return encode_tokens(tokenizer.tokenize(a), &second, tokenizer, {}, max_length).sequence;
 }
@@ -38,7 +40,8 @@ TEST_CASE("200 pairs shuffled into 300 batchings give the bits that each gives a
     if (golden.json.string("kind") != "reranker") continue;
     const auto tokenizer = Tokenizer::from_folder(golden.folder);
     std::vector<Sequence> sequences;
-    for (const auto& [a, b] : pairs_of(golden)) sequences.push_back(encode_pair(*tokenizer, a, b, 128));
+    for (const auto& [a, b] : pairs_of(golden))
+      sequences.push_back(encode_pair(*tokenizer, a, b, 128));
     for (const DType dtype : {DType::f32, DType::i8}) {
       CAPTURE(golden.name);
       CAPTURE(std::string(name_of(dtype)));
@@ -61,12 +64,15 @@ TEST_CASE("200 pairs shuffled into 300 batchings give the bits that each gives a
   }
 }
 
-TEST_CASE("the engine gives a document the same bits alone, among others, from many threads, on any number of threads") {
+TEST_CASE(
+    "the engine gives a document the same bits alone, among others, from many threads, on any "
+    "number of threads") {
   const Golden golden{"tiny-bert-reranker", test::kData + "/tiny-bert-reranker", {}};
   std::vector<std::vector<float>> by_threads;
   const std::string query = "which bits?";
   std::vector<std::string> documents;
-  for (int i = 0; i < 60; ++i) documents.push_back(std::string("document ") + std::to_string(i) + std::string(i * 5, 'x'));
+  for (int i = 0; i < 60; ++i)
+    documents.push_back(std::string("document ") + std::to_string(i) + std::string(i * 5, 'x'));
   for (const int threads : {1, 2, 4}) {
     EngineOptions options;
     options.folder = golden.folder;
@@ -90,7 +96,8 @@ TEST_CASE("the engine gives a document the same bits alone, among others, from m
         for (int round = 0; round < 10; ++round) {
           std::vector<int> chosen(1 + random() % 40);
           std::vector<std::string> texts;
-          for (int& c : chosen) texts.push_back(documents[c = static_cast<int>(random() % documents.size())]);
+          for (int& c : chosen)
+            texts.push_back(documents[c = static_cast<int>(random() % documents.size())]);
           for (const RerankResult& r : scores(texts))
             if (r.score != alone[chosen[r.index]]) ++wrong;
         }

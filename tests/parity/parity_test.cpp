@@ -11,7 +11,8 @@ namespace {
 
 double cosine_distance(const std::vector<float>& a, const std::vector<float>& b) {
   double dot = 0, aa = 0, bb = 0;
-  for (size_t i = 0; i < a.size(); ++i) dot += double(a[i]) * b[i], aa += double(a[i]) * a[i], bb += double(b[i]) * b[i];
+  for (size_t i = 0; i < a.size(); ++i)
+    dot += double(a[i]) * b[i], aa += double(a[i]) * a[i], bb += double(b[i]) * b[i];
   return 1.0 - dot / std::sqrt(aa * bb);
 }
 
@@ -34,7 +35,8 @@ TEST_CASE("tokenizers give the reference's ids and type ids") {
       TokenSpan second;
       const bool pair = cases[i].find("pair").has_value();
       if (pair) second = tokenizer->tokenize(cases[i].string("pair"));
-      const Encoded got = encode_tokens(tokenizer->tokenize(cases[i].string("text")), pair ? &second : nullptr, *tokenizer, {}, max_length);
+      const Encoded got = encode_tokens(tokenizer->tokenize(cases[i].string("text")),
+                                        pair ? &second : nullptr, *tokenizer, {}, max_length);
       CHECK(got.sequence.ids == test::ints(cases[i].at("ids")));
       CHECK(got.sequence.type_ids == test::ints(cases[i].at("type_ids")));
     }
@@ -47,7 +49,8 @@ TEST_CASE("every layer's hidden states are the reference's, so that a fault name
     const Json cases = golden.json.at("cases");
     const std::vector<Sequence> sequences = test::sequences_of(cases);
     for (size_t i = 0; i < sequences.size(); ++i) {
-      const std::vector<float> sums = test::floats(cases[i].at("hidden_sums")), sizes = test::floats(cases[i].at("hidden_abs_sums"));
+      const std::vector<float> sums = test::floats(cases[i].at("hidden_sums")),
+                               sizes = test::floats(cases[i].at("hidden_abs_sums"));
       size_t seen = 0;
       loaded.run({sequences[i]}, [&](int layer, const Tensor& hidden) {
         CAPTURE(golden.name);
@@ -66,7 +69,8 @@ TEST_CASE("every layer's hidden states are the reference's, so that a fault name
 TEST_CASE("f32 logits are the reference's within 1e-4, vectors within a cosine distance of 1e-5") {
   for (const Golden& golden : all_goldens())
     for (const std::string& isa : usable_isas()) {
-      if (isa == "plain" && golden.folder.find(test::kData) == std::string::npos) continue;  // minutes, and the same bits
+      if (isa == "plain" && golden.folder.find(test::kData) == std::string::npos)
+        continue;  // minutes, and the same bits
       CAPTURE(golden.name);
       CAPTURE(isa);
       Loaded loaded(golden, isa, DType::f32);
@@ -78,9 +82,12 @@ TEST_CASE("f32 logits are the reference's within 1e-4, vectors within a cosine d
         if (const auto logits = cases[i].find("logits")) {
           const std::vector<float> want = test::floats(*logits);
           REQUIRE(got[i].size() == want.size());
-          for (size_t l = 0; l < want.size(); ++l) worst = std::max(worst, double(std::abs(got[i][l] - want[l])));
+          for (size_t l = 0; l < want.size(); ++l)
+            worst = std::max(worst, double(std::abs(got[i][l] - want[l])));
         } else {
-          worst = std::max(worst, 10 * cosine_distance(got[i], test::floats(cases[i].at("vector"))));  // 1e-5 -> 1e-4
+          worst = std::max(
+              worst,
+              10 * cosine_distance(got[i], test::floats(cases[i].at("vector"))));  // 1e-5 -> 1e-4
         }
       }
       MESSAGE(golden.name, " ", isa, ": worst difference ", worst);
@@ -106,7 +113,9 @@ TEST_CASE("8-bit logits of the real reranker stay near its f32 ones") {
   }
 }
 
-TEST_CASE("published numbers of all-MiniLM-L6-v2 hold, within the tolerance that each was published with") {
+TEST_CASE(
+    "published numbers of all-MiniLM-L6-v2 hold, within the tolerance that each was published "
+    "with") {
   const std::optional<std::string> folder = test::real_model("all-minilm-l6");
   if (!folder) {
     MESSAGE("skipped: no model all-minilm-l6 here; `winnow pull all-minilm-l6` gets it");
@@ -125,11 +134,13 @@ TEST_CASE("published numbers of all-MiniLM-L6-v2 hold, within the tolerance that
   const Json published = Json::parse(MappedFile::open(file)->text(), file);
   const Json cosines = published.at("cosines"), means = published.at("means");
   for (size_t i = 0; i < cosines.size(); ++i)
-    CHECK(std::abs(cosine(embed(cosines[i].string("a"), true), embed(cosines[i].string("b"), true)) - cosines[i].number("cosine")) <
-          cosines[i].number("tolerance"));
+    CHECK(
+        std::abs(cosine(embed(cosines[i].string("a"), true), embed(cosines[i].string("b"), true)) -
+                 cosines[i].number("cosine")) < cosines[i].number("tolerance"));
   for (size_t i = 0; i < means.size(); ++i) {
     const std::vector<float> mean = embed(means[i].string("text"), false);
     const std::vector<float> first = test::floats(means[i].at("first"));
-    for (size_t c = 0; c < first.size(); ++c) CHECK(std::abs(mean[c] - first[c]) < means[i].number("tolerance"));
+    for (size_t c = 0; c < first.size(); ++c)
+      CHECK(std::abs(mean[c] - first[c]) < means[i].number("tolerance"));
   }
 }

@@ -32,9 +32,11 @@ TEST_CASE("an arena gives aligned memory, the same again after a reset, and keep
   Arena arena;
   for (int pass = 0; pass < 3; ++pass) {
     arena.reset();
-    const Tensor a = arena.make({3, 5}, DType::f32), b = arena.make({1 << 20}, DType::f32), c = arena.make({0, 4}, DType::f32);
+    const Tensor a = arena.make({3, 5}, DType::f32), b = arena.make({1 << 20}, DType::f32),
+                 c = arena.make({0, 4}, DType::f32);
     for (const Tensor& t : {a, b, c}) CHECK(reinterpret_cast<uintptr_t>(t.data()) % 64 == 0);
-    if (pass > 0) CHECK(static_cast<char*>(b.data()) >= static_cast<char*>(a.data()) + 64);  // one block by now
+    if (pass > 0)
+      CHECK(static_cast<char*>(b.data()) >= static_cast<char*>(a.data()) + 64);  // one block by now
   }
   const int64_t reserved = arena.reserved_bytes();
   arena.reset();
@@ -44,7 +46,8 @@ TEST_CASE("an arena gives aligned memory, the same again after a reset, and keep
   CHECK(arena.reserved_bytes() == reserved);
 }
 
-TEST_CASE("retain keeps the last tensor and gives back what came before it, also where they overlap") {
+TEST_CASE(
+    "retain keeps the last tensor and gives back what came before it, also where they overlap") {
   Arena arena;
   arena.make({1 << 22}, DType::f32);
   arena.reset();  // one block, large enough for all that follows

@@ -1,8 +1,9 @@
 // Softmax attention of one text and one head. Included by isa_*.cpp after linear.inl.
 //
-// Keys are walked in blocks of kKeyBlock from the text's first, with a running maximum and sum (Milakov & Gimelshein
-// 2018, algorithm 3; Dao et al. 2022), so a query's result is a function of its text alone. Both products are the
-// same tile as linear_f32's: scores = q tile * keys as columns, out = probabilities tile * values.
+// Keys are walked in blocks of kKeyBlock from the text's first, with a running maximum and sum
+// (Milakov & Gimelshein 2018, algorithm 3; Dao et al. 2022), so a query's result is a function of
+// its text alone. Both products are the same tile as linear_f32's: scores = q tile * keys as
+// columns, out = probabilities tile * values.
 
 constexpr float kLog2E = 1.44269504088896340736f;
 
@@ -17,11 +18,13 @@ struct AttentionScratch {
 inline void copy_row(const float* from, float* to, int64_t count) {
   int64_t i = 0;
   for (; i + kLanes <= count; i += kLanes) store(to + i, load(from + i));
-  if (i < count) store(to + i, load(from + i, static_cast<int>(count - i)), static_cast<int>(count - i));
+  if (i < count)
+    store(to + i, load(from + i, static_cast<int>(count - i)), static_cast<int>(count - i));
 }
 
 // to[i][lane] = from[lane][i] * scale for 16 rows, `stride` apart.
-inline void transpose_rows(const float* from, int64_t stride, int64_t count, float scale, float* to) {
+inline void transpose_rows(const float* from, int64_t stride, int64_t count, float scale,
+                           float* to) {
   int64_t i = 0;
 #if defined(__AVX2__)
   const __m128 s = _mm_set1_ps(scale);
@@ -29,7 +32,8 @@ inline void transpose_rows(const float* from, int64_t stride, int64_t count, flo
     for (int lane = 0; lane < kLanes; lane += 4) {
       const float* rows = from + lane * stride + i;
       __m128 a = _mm_mul_ps(_mm_loadu_ps(rows), s), b = _mm_mul_ps(_mm_loadu_ps(rows + stride), s);
-      __m128 c = _mm_mul_ps(_mm_loadu_ps(rows + 2 * stride), s), d = _mm_mul_ps(_mm_loadu_ps(rows + 3 * stride), s);
+      __m128 c = _mm_mul_ps(_mm_loadu_ps(rows + 2 * stride), s),
+             d = _mm_mul_ps(_mm_loadu_ps(rows + 3 * stride), s);
       _MM_TRANSPOSE4_PS(a, b, c, d);
       float* out = to + i * kLanes + lane;
       _mm_storeu_ps(out, a);
@@ -39,10 +43,12 @@ inline void transpose_rows(const float* from, int64_t stride, int64_t count, flo
     }
 #endif
   for (; i < count; ++i)
-    for (int lane = 0; lane < kLanes; ++lane) to[i * kLanes + lane] = from[lane * stride + i] * scale;
+    for (int lane = 0; lane < kLanes; ++lane)
+      to[i * kLanes + lane] = from[lane * stride + i] * scale;
 }
 
-// The keys carry the scale and log2 e, so that scores are in units of log2. Keys past the text's end are zeros.
+// The keys carry the scale and log2 e, so that scores are in units of log2. Keys past the text's
+// end are zeros.
 inline void pack_keys_values(const AttentionHead& a, const AttentionScratch& s) {
   const float scale = a.scale * kLog2E;
   const int64_t size = a.head_size, keys = a.keys;
@@ -53,7 +59,8 @@ inline void pack_keys_values(const AttentionHead& a, const AttentionScratch& s) 
     float* panel = s.keys + whole * size;
     for (int64_t i = 0; i < size; ++i)
       for (int64_t lane = 0; lane < kLanes; ++lane)
-        panel[i * kLanes + lane] = whole + lane < keys ? a.k[(whole + lane) * a.k_stride + i] * scale : 0.0f;
+        panel[i * kLanes + lane] =
+            whole + lane < keys ? a.k[(whole + lane) * a.k_stride + i] * scale : 0.0f;
   }
   for (int64_t column = 0; column < size; column += kLanes) {
     const int lanes = static_cast<int>(size - column < kLanes ? size - column : kLanes);
@@ -66,7 +73,8 @@ inline void pack_keys_values(const AttentionHead& a, const AttentionScratch& s) 
 
 // scores[r][c] for the block's keys.
 template <int R>
-inline void score_block(const AttentionHead& a, const AttentionScratch& s, int64_t first_key, int64_t block) {
+inline void score_block(const AttentionHead& a, const AttentionScratch& s, int64_t first_key,
+                        int64_t block) {
   const int64_t panel_stride = a.head_size * kLanes;
   for (int64_t c = 0; c < block;) {
     const float* panels = s.keys + (first_key + c) * a.head_size;
@@ -89,8 +97,8 @@ inline void score_block(const AttentionHead& a, const AttentionScratch& s, int64
   }
 }
 
-// Turns a row of `block` scores into 2^(score - maximum), 0 past the block's end; updates maximum and sum. Returns what
-// earlier sums are to be multiplied by.
+// Turns a row of `block` scores into 2^(score - maximum), 0 past the block's end; updates maximum
+// and sum. Returns what earlier sums are to be multiplied by.
 inline float soften(float* row, int64_t block, bool first, float& maximum, float& sum) {
   constexpr float kLowest = -3.0e38f;
   F32x16 top = splat(kLowest);
@@ -128,8 +136,8 @@ inline float soften(float* row, int64_t block, bool first, float& maximum, float
 }
 
 template <int R, int P>
-inline void mix_panels(const AttentionHead& a, const AttentionScratch& s, int64_t first_key, int64_t block,
-                       int64_t panel, const float* rescale) {
+inline void mix_panels(const AttentionHead& a, const AttentionScratch& s, int64_t first_key,
+                       int64_t block, int64_t panel, const float* rescale) {
   const int64_t width = (a.head_size + kLanes - 1) / kLanes * kLanes;
   F32x16 sums[R][P];
   for (int r = 0; r < R; ++r)
@@ -137,7 +145,8 @@ inline void mix_panels(const AttentionHead& a, const AttentionScratch& s, int64_
       sums[r][p] = first_key == 0
                        ? zero()
                        : mul(load(s.sums + r * width + (panel + p) * kLanes), splat(rescale[r]));
-  multiply<R, P, kScoreStride, 1>(s.scores, s.values + (panel * a.keys + first_key) * kLanes, a.keys * kLanes, block, sums);
+  multiply<R, P, kScoreStride, 1>(s.scores, s.values + (panel * a.keys + first_key) * kLanes,
+                                  a.keys * kLanes, block, sums);
   for (int r = 0; r < R; ++r)
     for (int p = 0; p < P; ++p) store(s.sums + r * width + (panel + p) * kLanes, sums[r][p]);
 }
@@ -152,7 +161,8 @@ void attend_rows(const AttentionHead& a, const AttentionScratch& s, int64_t row)
   for (int64_t key = 0; key < a.keys; key += kKeyBlock) {
     const int64_t block = a.keys - key < kKeyBlock ? a.keys - key : kKeyBlock;
     score_block<R>(a, s, key, block);
-    for (int r = 0; r < R; ++r) rescale[r] = soften(s.scores + r * kScoreStride, block, key == 0, maximum[r], sum[r]);
+    for (int r = 0; r < R; ++r)
+      rescale[r] = soften(s.scores + r * kScoreStride, block, key == 0, maximum[r], sum[r]);
     int64_t panel = 0;
     if (kPanelTile == 2)
       for (; panel + 2 <= panels; panel += 2) mix_panels<R, 2>(a, s, key, block, panel, rescale);

@@ -1,4 +1,5 @@
-// The CPU's kernels: shares of rows to threads, each computed by the chosen instruction set's functions (isa.h).
+// The CPU's kernels: shares of rows to threads, each computed by the chosen instruction set's
+// functions (isa.h).
 #include "ops/cpu/cpu_kernels.h"
 
 #include <algorithm>
@@ -14,14 +15,16 @@ namespace {
 
 using cpu::Isa;
 
-constexpr int64_t kTileBytes = 300'000;  // of x that a task lays out: with two panels of weights, within most L2 caches
-constexpr int64_t kMostRows = 96;        // more gains nothing: the panels have left L1 anyway
+constexpr int64_t kTileBytes =
+    300'000;  // of x that a task lays out: with two panels of weights, within most L2 caches
+constexpr int64_t kMostRows = 96;  // more gains nothing: the panels have left L1 anyway
 
 int64_t round_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
 cpu::Act act_of(Activation a) { return a == Activation::kGelu ? cpu::Act::kGelu : cpu::Act::kNone; }
 
-// How a product is cut into tasks: blocks of rows, and of panels where there are too few rows for every thread.
+// How a product is cut into tasks: blocks of rows, and of panels where there are too few rows for
+// every thread.
 struct Cut {
   int64_t rows, panels;  // of one task
   int64_t row_blocks, panel_blocks;
@@ -34,8 +37,11 @@ struct Cut {
       rows = round_up((all_rows + shares - 1) / shares, isa.row_tile);
     }
     row_blocks = (all_rows + rows - 1) / rows;
-    const int64_t want = std::clamp<int64_t>((threads * 4 + row_blocks - 1) / row_blocks, 1, all_panels);
-    panels = threads == 1 || row_blocks >= threads * 4 ? all_panels : round_up((all_panels + want - 1) / want, isa.panel_tile);
+    const int64_t want =
+        std::clamp<int64_t>((threads * 4 + row_blocks - 1) / row_blocks, 1, all_panels);
+    panels = threads == 1 || row_blocks >= threads * 4
+                 ? all_panels
+                 : round_up((all_panels + want - 1) / want, isa.panel_tile);
     panel_blocks = (all_panels + panels - 1) / panels;
   }
 };
@@ -54,12 +60,21 @@ void linear(const LinearArgs& a, Stream& stream) {
   const auto& w = static_cast<const cpu::PackedF32&>(*a.weight);
   const Cut cut(a.rows, w.panel_count, a.in * 4, *isa(), stream.pool().threads());
   stream.pool().run(cut.row_blocks * cut.panel_blocks, [&](int64_t task, int worker) {
-    const int64_t row = task / cut.panel_blocks * cut.rows, panel = task % cut.panel_blocks * cut.panels;
-    cpu::LinearF32 args{.x = a.x, .x_stride = a.x_stride, .panels = w.panels.data(), .bias = w.bias.data(),
-                        .out = a.out, .out_stride = a.out_features, .k = a.in, .n = a.out_features,
-                        .act = act_of(a.activation),
-                        .scratch = static_cast<float*>(stream.scratch(worker, cut.rows * a.in * 4))};
-    isa()->linear_f32(args, row, std::min(a.rows, row + cut.rows), panel, std::min(w.panel_count, panel + cut.panels));
+    const int64_t row = task / cut.panel_blocks * cut.rows,
+                  panel = task % cut.panel_blocks * cut.panels;
+    cpu::LinearF32 args{
+        .x = a.x,
+        .x_stride = a.x_stride,
+        .panels = w.panels.data(),
+        .bias = w.bias.data(),
+        .out = a.out,
+        .out_stride = a.out_features,
+        .k = a.in,
+        .n = a.out_features,
+        .act = act_of(a.activation),
+        .scratch = static_cast<float*>(stream.scratch(worker, cut.rows * a.in * 4))};
+    isa()->linear_f32(args, row, std::min(a.rows, row + cut.rows), panel,
+                      std::min(w.panel_count, panel + cut.panels));
   });
 }
 
@@ -80,18 +95,37 @@ void linear_i8(const LinearArgs& a, Stream& stream) {
   rows.scale.resize(std::max<size_t>(rows.scale.size(), a.rows));
   rows.zero.resize(std::max<size_t>(rows.zero.size(), a.rows));
   QuantizedRows& made = rows;  // the workers must see the caller's rows, not their own
-  const cpu::Quantize quantize{.x = a.x, .x_stride = a.x_stride, .q = made.q.data(), .q_stride = q_stride,
-                               .scale = made.scale.data(), .zero = made.zero.data(), .cols = a.in};
-  share(stream, a.rows, 64, [&](int64_t begin, int64_t end, int) { isa()->quantize(quantize, begin, end); });
+  const cpu::Quantize quantize{.x = a.x,
+                               .x_stride = a.x_stride,
+                               .q = made.q.data(),
+                               .q_stride = q_stride,
+                               .scale = made.scale.data(),
+                               .zero = made.zero.data(),
+                               .cols = a.in};
+  share(stream, a.rows, 64,
+        [&](int64_t begin, int64_t end, int) { isa()->quantize(quantize, begin, end); });
   const Cut cut(a.rows, w.panel_count, q_stride, *isa(), stream.pool().threads());
   stream.pool().run(cut.row_blocks * cut.panel_blocks, [&](int64_t task, int worker) {
-    const int64_t row = task / cut.panel_blocks * cut.rows, panel = task % cut.panel_blocks * cut.panels;
-    cpu::LinearI8 args{.q = made.q.data(), .q_stride = q_stride, .scale = made.scale.data(), .zero = made.zero.data(),
-                       .panels = w.panels.data(), .steps = w.i8_steps(), .w_sum = w.w_sum.data(),
-                       .w_scale = w.w_scale.data(), .bias = w.bias.data(), .out = a.out,
-                       .out_stride = a.out_features, .k4 = w.k4, .n = a.out_features, .act = act_of(a.activation),
-                       .scratch = static_cast<int32_t*>(stream.scratch(worker, cut.rows * q_stride))};
-    isa()->linear_i8(args, row, std::min(a.rows, row + cut.rows), panel, std::min(w.panel_count, panel + cut.panels));
+    const int64_t row = task / cut.panel_blocks * cut.rows,
+                  panel = task % cut.panel_blocks * cut.panels;
+    cpu::LinearI8 args{
+        .q = made.q.data(),
+        .q_stride = q_stride,
+        .scale = made.scale.data(),
+        .zero = made.zero.data(),
+        .panels = w.panels.data(),
+        .steps = w.i8_steps(),
+        .w_sum = w.w_sum.data(),
+        .w_scale = w.w_scale.data(),
+        .bias = w.bias.data(),
+        .out = a.out,
+        .out_stride = a.out_features,
+        .k4 = w.k4,
+        .n = a.out_features,
+        .act = act_of(a.activation),
+        .scratch = static_cast<int32_t*>(stream.scratch(worker, cut.rows * q_stride))};
+    isa()->linear_i8(args, row, std::min(a.rows, row + cut.rows), panel,
+                     std::min(w.panel_count, panel + cut.panels));
   });
 }
 
@@ -105,19 +139,33 @@ void attention(const AttentionArgs& a, Stream& stream) {
     const int64_t queries = a.q_starts[text + 1] - q, keys = a.k_starts[text + 1] - k;
     if (queries == 0) return;
     const int64_t scratch = cpu::attention_scratch_floats(keys, a.head_size) * 4;
-    isa()->attention_head({.q = a.q + q * a.q_stride + column, .k = a.k + k * a.k_stride + column,
-                           .v = a.v + k * a.v_stride + column, .out = a.out + q * width + column,
-                           .q_stride = a.q_stride, .k_stride = a.k_stride, .v_stride = a.v_stride,
-                           .out_stride = width, .queries = queries, .keys = keys, .head_size = a.head_size,
-                           .scale = a.scale, .scratch = static_cast<float*>(stream.scratch(worker, scratch))});
+    isa()->attention_head({.q = a.q + q * a.q_stride + column,
+                           .k = a.k + k * a.k_stride + column,
+                           .v = a.v + k * a.v_stride + column,
+                           .out = a.out + q * width + column,
+                           .q_stride = a.q_stride,
+                           .k_stride = a.k_stride,
+                           .v_stride = a.v_stride,
+                           .out_stride = width,
+                           .queries = queries,
+                           .keys = keys,
+                           .head_size = a.head_size,
+                           .scale = a.scale,
+                           .scratch = static_cast<float*>(stream.scratch(worker, scratch))});
   });
 }
 
 template <const Isa* (*isa)()>
 void add_layer_norm(const AddLayerNormArgs& a, Stream& stream) {
-  const cpu::AddLayerNorm args{.x = a.x, .residual = a.residual, .weight = a.weight, .bias = a.bias, .out = a.out,
-                               .cols = a.cols, .eps = a.eps};
-  share(stream, a.rows, 64, [&](int64_t begin, int64_t end, int) { isa()->add_layer_norm(args, begin, end); });
+  const cpu::AddLayerNorm args{.x = a.x,
+                               .residual = a.residual,
+                               .weight = a.weight,
+                               .bias = a.bias,
+                               .out = a.out,
+                               .cols = a.cols,
+                               .eps = a.eps};
+  share(stream, a.rows, 64,
+        [&](int64_t begin, int64_t end, int) { isa()->add_layer_norm(args, begin, end); });
 }
 
 template <const Isa* (*isa)()>
@@ -131,7 +179,8 @@ void embed_sum(const EmbedSumArgs& a, Stream& stream) {
     args.tables[i] = {table.rows.data(), table.rows.dtype() == DType::u8, table.scale, table.zero};
     args.indices[i] = a.indices[i].data();
   }
-  share(stream, a.rows, 64, [&](int64_t begin, int64_t end, int) { isa()->embed_sum(args, begin, end); });
+  share(stream, a.rows, 64,
+        [&](int64_t begin, int64_t end, int) { isa()->embed_sum(args, begin, end); });
 }
 
 void gather_rows(const GatherRowsArgs& a, Stream&) {
@@ -165,8 +214,10 @@ void tanh_of(const ElementwiseArgs& a, Stream&) {
 template <const Isa* (*isa)()>
 Linear pack_linear(LinearSource source, DType dtype) {
   Linear linear{.in = source.in, .out = source.out, .dtype = dtype, .packed = nullptr};
-  if (dtype == DType::i8) linear.packed = std::make_shared<cpu::PackedI8>(std::move(source), isa()->i8_steps);
-  else linear.packed = std::make_shared<cpu::PackedF32>(source);
+  if (dtype == DType::i8)
+    linear.packed = std::make_shared<cpu::PackedI8>(std::move(source), isa()->i8_steps);
+  else
+    linear.packed = std::make_shared<cpu::PackedF32>(source);
   return linear;
 }
 
@@ -196,9 +247,9 @@ struct Choice {
 std::array<Choice, 3> choices() {
   __builtin_cpu_init();
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                      __builtin_cpu_supports("avx512vnni");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
   return {Choice{"avx512", avx512, cpu::avx512_isa, table<cpu::avx512_isa>},
           Choice{"avx2", avx2, cpu::avx2_isa, table<cpu::avx2_isa>},
           Choice{"plain", true, cpu::plain_isa, table<cpu::plain_isa>}};
@@ -227,7 +278,8 @@ const Kernels& cpu_kernels(std::string_view isa) { return chosen(isa).kernels();
 
 std::vector<std::pair<std::string, std::string>> kernel_report(std::string_view isa) {
   const Isa& table = *chosen(isa).isa();
-  const std::string tile = cat(table.name, ", tiles of ", table.row_tile, " rows x ", table.panel_tile * cpu::kPanel, " columns");
+  const std::string tile = cat(table.name, ", tiles of ", table.row_tile, " rows x ",
+                               table.panel_tile * cpu::kPanel, " columns");
   return {{"linear f32", tile},
           {"linear int8", cat(table.name, ", ", table.linear_i8_name)},
           {"attention", cat(table.name, ", keys in blocks of ", cpu::kKeyBlock)},
@@ -236,9 +288,12 @@ std::vector<std::pair<std::string, std::string>> kernel_report(std::string_view 
 
 std::vector<std::pair<std::string, bool>> cpu_features() {
   __builtin_cpu_init();
-  return {{"avx2", __builtin_cpu_supports("avx2")},         {"fma", __builtin_cpu_supports("fma")},
-          {"avx512f", __builtin_cpu_supports("avx512f")},   {"avx512bw", __builtin_cpu_supports("avx512bw")},
-          {"avx512vl", __builtin_cpu_supports("avx512vl")}, {"avx512_vnni", __builtin_cpu_supports("avx512vnni")}};
+  return {{"avx2", __builtin_cpu_supports("avx2")},
+          {"fma", __builtin_cpu_supports("fma")},
+          {"avx512f", __builtin_cpu_supports("avx512f")},
+          {"avx512bw", __builtin_cpu_supports("avx512bw")},
+          {"avx512vl", __builtin_cpu_supports("avx512vl")},
+          {"avx512_vnni", __builtin_cpu_supports("avx512vnni")}};
 }
 
 }  // namespace winnow

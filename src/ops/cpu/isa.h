@@ -1,6 +1,7 @@
-// The CPU's kernels as tables of plain functions: one table an instruction set, filled from the same sources. Each
-// function computes one range of rows on the calling thread; ops/cpu/*.cpp share ranges out. A row's result depends on
-// that row (and its text) alone, never on the range, so neither batch nor thread count changes a bit.
+// The CPU's kernels as tables of plain functions: one table an instruction set, filled from the
+// same sources. Each function computes one range of rows on the calling thread; ops/cpu/*.cpp share
+// ranges out. A row's result depends on that row (and its text) alone, never on the range, so
+// neither batch nor thread count changes a bit.
 #pragma once
 
 #include <cstdint>
@@ -24,11 +25,12 @@ struct LinearF32 {
   float* scratch;  // [rows of the range rounded up to the row tile, k], 64-byte aligned
 };
 
-// 8-bit weights as steps of 4 values of k, for instructions that add pairs of products in 16 bits (AVX2's vpmaddubsw).
-// Steps that follow each other form a segment whose sums cannot leave 16 bits whatever the activations are: for each
-// column and each of its two 16-bit lanes the positive weights sum to at most 128, the negative ones to at least -128,
-// and 255 * 128 < 2^15. A pair of weights too large for that stands as two steps of the same k. So every product is
-// exact. Panels follow each other; panel p owns segments [panel_segment[p], panel_segment[p + 1]).
+// 8-bit weights as steps of 4 values of k, for instructions that add pairs of products in 16 bits
+// (AVX2's vpmaddubsw). Steps that follow each other form a segment whose sums cannot leave 16 bits
+// whatever the activations are: for each column and each of its two 16-bit lanes the positive
+// weights sum to at most 128, the negative ones to at least -128, and 255 * 128 < 2^15. A pair of
+// weights too large for that stands as two steps of the same k. So every product is exact. Panels
+// follow each other; panel p owns segments [panel_segment[p], panel_segment[p + 1]).
 struct I8Steps {
   const int8_t* data = nullptr;            // [steps, 16, 4]
   const int32_t* k4 = nullptr;             // [steps] which 4 values of k
@@ -37,23 +39,24 @@ struct I8Steps {
   const int64_t* panel_segment = nullptr;  // [panels + 1]
 };
 
-// The same with 8-bit integers: sum_k (q[r, k] - zero[r]) * w[n, k], exact in int32, then * scale[r] * w_scale[n] +
-// bias[n]. q has its rows padded to a multiple of 4 (the padding's weights are 0).
+// The same with 8-bit integers: sum_k (q[r, k] - zero[r]) * w[n, k], exact in int32, then *
+// scale[r] * w_scale[n] + bias[n]. q has its rows padded to a multiple of 4 (the padding's weights
+// are 0).
 struct LinearI8 {
   const uint8_t* q;
   int64_t q_stride;
-  const float* scale;       // [rows]
-  const int32_t* zero;      // [rows]
-  const int8_t* panels;     // [ceil(N / 16), K4, 16, 4]
-  I8Steps steps;            // the same weights, for the table that asks for them (Isa::i8_steps)
-  const int32_t* w_sum;     // [panels * 16] sum over k of w
-  const float* w_scale;     // [panels * 16]
-  const float* bias;        // [panels * 16]
+  const float* scale;    // [rows]
+  const int32_t* zero;   // [rows]
+  const int8_t* panels;  // [ceil(N / 16), K4, 16, 4]
+  I8Steps steps;         // the same weights, for the table that asks for them (Isa::i8_steps)
+  const int32_t* w_sum;  // [panels * 16] sum over k of w
+  const float* w_scale;  // [panels * 16]
+  const float* bias;     // [panels * 16]
   float* out;
   int64_t out_stride;
-  int64_t k4, n;            // k4: K / 4 rounded up
+  int64_t k4, n;  // k4: K / 4 rounded up
   Act act;
-  int32_t* scratch;         // [rows of the range rounded up to the row tile, k4], 64-byte aligned
+  int32_t* scratch;  // [rows of the range rounded up to the row tile, k4], 64-byte aligned
 };
 
 // One text and one head of softmax(q k^T * scale) v. Rows are the text's.
@@ -106,10 +109,13 @@ struct Quantize {
 
 struct Isa {
   const char* name;
-  int row_tile;    // rows that the linear kernels compute at once: ranges that are multiples of it waste nothing
+  int row_tile;    // rows that the linear kernels compute at once: ranges that are multiples of it
+                   // waste nothing
   int panel_tile;  // panels at once
-  void (*linear_f32)(const LinearF32&, int64_t row_begin, int64_t row_end, int64_t panel_begin, int64_t panel_end);
-  void (*linear_i8)(const LinearI8&, int64_t row_begin, int64_t row_end, int64_t panel_begin, int64_t panel_end);
+  void (*linear_f32)(const LinearF32&, int64_t row_begin, int64_t row_end, int64_t panel_begin,
+                     int64_t panel_end);
+  void (*linear_i8)(const LinearI8&, int64_t row_begin, int64_t row_end, int64_t panel_begin,
+                    int64_t panel_end);
   const char* linear_i8_name;
   void (*attention_head)(const AttentionHead&);
   void (*add_layer_norm)(const AddLayerNorm&, int64_t row_begin, int64_t row_end);
@@ -123,10 +129,12 @@ struct Isa {
 constexpr int64_t kKeyBlock = 256;
 constexpr int64_t kMaxRowTile = 12;
 constexpr int64_t kMaxHeadSize = 256;
-// From row to row of a tile's queries and scores: a cache line more than a power of two, or rows would share cache sets.
+// From row to row of a tile's queries and scores: a cache line more than a power of two, or rows
+// would share cache sets.
 constexpr int kQueryStride = kMaxHeadSize + 16, kScoreStride = kKeyBlock + 16;
 
-// Floats of scratch that attention_head wants: packed keys and values, a tile of queries, scores and sums.
+// Floats of scratch that attention_head wants: packed keys and values, a tile of queries, scores
+// and sums.
 constexpr int64_t attention_scratch_floats(int64_t keys, int64_t head_size) {
   const int64_t keys16 = (keys + 15) / 16 * 16, size16 = (head_size + 15) / 16 * 16;
   return keys16 * head_size + keys * size16 + kMaxRowTile * (kQueryStride + kScoreStride + size16);

@@ -1,5 +1,6 @@
 // The kernels for AVX-512 F, BW, DQ, VL and VNNI (Ice Lake, Zen 4 and newer).
-// Compiled with flags of its own (CMakeLists.txt): include nothing here that defines inline functions others use.
+// Compiled with flags of its own (CMakeLists.txt): include nothing here that defines inline
+// functions others use.
 #define WINNOW_ISA isa_avx512
 #include "ops/cpu/isa.h"
 #include "ops/cpu/simd.h"
@@ -7,27 +8,28 @@
 namespace winnow::cpu {
 namespace isa_avx512 {
 namespace {
-#include "ops/cpu/linear.inl"
+// clang-format off: each builds on those before it
 #include "ops/cpu/attention.inl"
+#include "ops/cpu/linear.inl"
 #include "ops/cpu/rowwise.inl"
+// clang-format on
 }  // namespace
 }  // namespace isa_avx512
 
 const Isa* avx512_isa() {
   using namespace isa_avx512;
-  static constexpr Isa table{
-      .name = "avx512",
-      .row_tile = kRowTile,
-      .panel_tile = kPanelTile,
-      .linear_f32 = linear_f32,
-      .linear_i8 = linear_i8,
-      .linear_i8_name = "vpdpbusd, exact int32",
-      .attention_head = attention_head,
-      .add_layer_norm = add_layer_norm,
-      .embed_sum = embed_sum,
-      .quantize = quantize,
-      .gelu = gelu_range,
-      .i8_steps = false};
+  static constexpr Isa table{.name = "avx512",
+                             .row_tile = kRowTile,
+                             .panel_tile = kPanelTile,
+                             .linear_f32 = linear_f32,
+                             .linear_i8 = linear_i8,
+                             .linear_i8_name = "vpdpbusd, exact int32",
+                             .attention_head = attention_head,
+                             .add_layer_norm = add_layer_norm,
+                             .embed_sum = embed_sum,
+                             .quantize = quantize,
+                             .gelu = gelu_range,
+                             .i8_steps = false};
   return &table;
 }
 

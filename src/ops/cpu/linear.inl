@@ -1,7 +1,9 @@
-// Matrix products of packed panels, f32 and 8-bit. Included by isa_*.cpp after simd.h; see isa.h for the contracts.
+// Matrix products of packed panels, f32 and 8-bit. Included by isa_*.cpp after simd.h; see isa.h
+// for the contracts.
 //
-// A range of rows is first laid out tile by tile with k outermost ([k][rows of the tile]), so that the inner loop reads
-// one stream for x and one for each panel. Tiles of fewer rows sum in the same order, so they give the same bits.
+// A range of rows is first laid out tile by tile with k outermost ([k][rows of the tile]), so that
+// the inner loop reads one stream for x and one for each panel. Tiles of fewer rows sum in the same
+// order, so they give the same bits.
 
 // Sixteen int32 accumulators.
 #if defined(__AVX512F__)
@@ -40,18 +42,20 @@ constexpr int kRowTile = 6, kPanelTile = 1, kRowTileI8 = 3, kPanelTileI8 = 1;
 constexpr int kRowTile = 4, kPanelTile = 1, kRowTileI8 = 4, kPanelTileI8 = 1;
 #endif
 
-// The tile's sums stay in registers only if every index is a constant: each loop over r and p is unrolled, and the sums
-// of the inner loop are locals that are read and written once.
+// The tile's sums stay in registers only if every index is a constant: each loop over r and p is
+// unrolled, and the sums of the inner loop are locals that are read and written once.
 #define WINNOW_UNROLL _Pragma("GCC unroll 12")
+#define WINNOW_EACH_SUM \
+  WINNOW_UNROLL for (int r = 0; r < R; ++r) WINNOW_UNROLL for (int p = 0; p < P; ++p)
 
-// sums[r][p] += x tile * panels[p] [k][16]. Element (r, i) of the tile lies at x[r * kRow + i * kStep]: a tile that was
-// laid out for this is [k][R], another may have its rows kRow apart.
+// sums[r][p] += x tile * panels[p] [k][16]. Element (r, i) of the tile lies at x[r * kRow + i *
+// kStep]: a tile that was laid out for this is [k][R], another may have its rows kRow apart.
 template <int R, int P, int kRow = 1, int kStep = R>
-inline __attribute__((always_inline)) void multiply(const float* x, const float* panels, int64_t panel_stride,
-                                                    int64_t k, F32x16 (&sums)[R][P]) {
+inline __attribute__((always_inline)) void multiply(const float* x, const float* panels,
+                                                    int64_t panel_stride, int64_t k,
+                                                    F32x16 (&sums)[R][P]) {
   F32x16 local[R][P];
-  WINNOW_UNROLL for (int r = 0; r < R; ++r)
-    WINNOW_UNROLL for (int p = 0; p < P; ++p) local[r][p] = sums[r][p];
+  WINNOW_EACH_SUM local[r][p] = sums[r][p];
   for (int64_t i = 0; i < k; ++i) {
     F32x16 w[P];
     WINNOW_UNROLL for (int p = 0; p < P; ++p) w[p] = load(panels + p * panel_stride + i * kLanes);
@@ -60,8 +64,7 @@ inline __attribute__((always_inline)) void multiply(const float* x, const float*
       WINNOW_UNROLL for (int p = 0; p < P; ++p) local[r][p] = fma(xr, w[p], local[r][p]);
     }
   }
-  WINNOW_UNROLL for (int r = 0; r < R; ++r)
-    WINNOW_UNROLL for (int p = 0; p < P; ++p) sums[r][p] = local[r][p];
+  WINNOW_EACH_SUM sums[r][p] = local[r][p];
 }
 
 inline F32x16 activate(F32x16 x, Act act) { return act == Act::kGelu ? gelu(x) : x; }
@@ -69,49 +72,52 @@ inline F32x16 activate(F32x16 x, Act act) { return act == Act::kGelu ? gelu(x) :
 // Stores columns [16 * panel, 16 * panel + 16) of a row, as far as the row goes.
 inline void store_columns(float* row, int64_t panel, int64_t n, F32x16 value) {
   const int64_t left = n - panel * kPanel;
-  if (left >= kPanel) store(row + panel * kPanel, value);
-  else store(row + panel * kPanel, value, static_cast<int>(left));
+  if (left >= kPanel)
+    store(row + panel * kPanel, value);
+  else
+    store(row + panel * kPanel, value, static_cast<int>(left));
 }
 
 template <int R, int P>
 void linear_tile(const LinearF32& a, const float* x, int64_t row, int64_t panel) {
   F32x16 sums[R][P];
-  WINNOW_UNROLL for (int r = 0; r < R; ++r)
-    WINNOW_UNROLL for (int p = 0; p < P; ++p) sums[r][p] = zero();
+  WINNOW_EACH_SUM sums[r][p] = zero();
   multiply<R, P>(x, a.panels + panel * a.k * kPanel, a.k * kPanel, a.k, sums);
   for (int p = 0; p < P; ++p) {
     const F32x16 bias = load(a.bias + (panel + p) * kPanel);
     for (int r = 0; r < R; ++r)
-      store_columns(a.out + (row + r) * a.out_stride, panel + p, a.n, activate(add(sums[r][p], bias), a.act));
+      store_columns(a.out + (row + r) * a.out_stride, panel + p, a.n,
+                    activate(add(sums[r][p], bias), a.act));
   }
 }
 
 // sums[r][p] = q tile [k4][R] * panels[p], each product of four bytes.
 #if defined(__AVX512F__)
 template <int R, int P>
-inline __attribute__((always_inline)) void multiply_i8(const LinearI8& a, const int32_t* q, int64_t panel,
-                                                       I32x16 (&sums)[R][P]) {
+inline __attribute__((always_inline)) void multiply_i8(const LinearI8& a, const int32_t* q,
+                                                       int64_t panel, I32x16 (&sums)[R][P]) {
   const int64_t panel_stride = a.k4 * kPanel * 4;
   const int8_t* w = a.panels + panel * panel_stride;
   __m512i local[R][P];
-  WINNOW_UNROLL for (int r = 0; r < R; ++r)
-    WINNOW_UNROLL for (int p = 0; p < P; ++p) local[r][p] = _mm512_setzero_si512();
+  WINNOW_EACH_SUM local[r][p] = _mm512_setzero_si512();
   for (int64_t i = 0; i < a.k4; ++i) {
     __m512i wi[P];
-    WINNOW_UNROLL for (int p = 0; p < P; ++p) wi[p] = _mm512_loadu_si512(w + p * panel_stride + i * kPanel * 4);
+    WINNOW_UNROLL for (int p = 0; p < P; ++p) wi[p] =
+        _mm512_loadu_si512(w + p * panel_stride + i * kPanel * 4);
     WINNOW_UNROLL for (int r = 0; r < R; ++r) {
       const __m512i qr = _mm512_set1_epi32(q[i * R + r]);
-      WINNOW_UNROLL for (int p = 0; p < P; ++p) local[r][p] = _mm512_dpbusd_epi32(local[r][p], qr, wi[p]);
+      WINNOW_UNROLL for (int p = 0; p < P; ++p) local[r][p] =
+          _mm512_dpbusd_epi32(local[r][p], qr, wi[p]);
     }
   }
-  WINNOW_UNROLL for (int r = 0; r < R; ++r)
-    WINNOW_UNROLL for (int p = 0; p < P; ++p) sums[r][p].v = local[r][p];
+  WINNOW_EACH_SUM sums[r][p].v = local[r][p];
 }
 #elif defined(__AVX2__)
-// Pairs of products are added in 16 bits within a segment (I8Steps says why that is exact), then widened.
+// Pairs of products are added in 16 bits within a segment (I8Steps says why that is exact), then
+// widened.
 template <int R, int P>
-inline __attribute__((always_inline)) void multiply_i8(const LinearI8& a, const int32_t* q, int64_t panel,
-                                                       I32x16 (&sums)[R][P]) {
+inline __attribute__((always_inline)) void multiply_i8(const LinearI8& a, const int32_t* q,
+                                                       int64_t panel, I32x16 (&sums)[R][P]) {
   static_assert(P == 1);
   const I8Steps& s = a.steps;
   const int8_t* w = s.data + s.panel_step[panel] * kPanel * 4;
@@ -193,10 +199,11 @@ inline void run_tile(const Args& a, const T* x, int rows, int64_t row, int64_t p
   if constexpr (R > 1) run_tile<(R + 1) / 2, P>(a, x, rows, row, panel);
 }
 
-// Both products: tiles of x are laid out once, then each pair of panels passes over all of them while it is in cache.
+// Both products: tiles of x are laid out once, then each pair of panels passes over all of them
+// while it is in cache.
 template <int WholeRows, int WholePanels, typename Args, typename T>
-inline void linear_range(const Args& a, const T* x, int64_t stride, int64_t k, int64_t row_begin, int64_t row_end,
-                         int64_t panel_begin, int64_t panel_end) {
+inline void linear_range(const Args& a, const T* x, int64_t stride, int64_t k, int64_t row_begin,
+                         int64_t row_end, int64_t panel_begin, int64_t panel_end) {
   T* tiles = a.scratch;
   for (int64_t row = row_begin; row < row_end;) {
     const int rows = tile_rows<WholeRows>(row_end - row);
@@ -208,19 +215,24 @@ inline void linear_range(const Args& a, const T* x, int64_t stride, int64_t k, i
     for (int64_t row = row_begin; row < row_end;) {
       const int rows = tile_rows<WholeRows>(row_end - row);
       const T* tile = tiles + (row - row_begin) * k;
-      if (whole) run_tile<WholeRows, WholePanels>(a, tile, rows, row, panel);
-      else run_tile<WholeRows, 1>(a, tile, rows, row, panel);
+      if (whole)
+        run_tile<WholeRows, WholePanels>(a, tile, rows, row, panel);
+      else
+        run_tile<WholeRows, 1>(a, tile, rows, row, panel);
       row += rows;
     }
     panel += whole ? WholePanels : 1;
   }
 }
 
-void linear_f32(const LinearF32& a, int64_t row_begin, int64_t row_end, int64_t panel_begin, int64_t panel_end) {
-  linear_range<kRowTile, kPanelTile>(a, a.x, a.x_stride, a.k, row_begin, row_end, panel_begin, panel_end);
+void linear_f32(const LinearF32& a, int64_t row_begin, int64_t row_end, int64_t panel_begin,
+                int64_t panel_end) {
+  linear_range<kRowTile, kPanelTile>(a, a.x, a.x_stride, a.k, row_begin, row_end, panel_begin,
+                                     panel_end);
 }
 
-void linear_i8(const LinearI8& a, int64_t row_begin, int64_t row_end, int64_t panel_begin, int64_t panel_end) {
-  linear_range<kRowTileI8, kPanelTileI8>(a, reinterpret_cast<const int32_t*>(a.q), a.q_stride / 4, a.k4, row_begin,
-                                         row_end, panel_begin, panel_end);
+void linear_i8(const LinearI8& a, int64_t row_begin, int64_t row_end, int64_t panel_begin,
+               int64_t panel_end) {
+  linear_range<kRowTileI8, kPanelTileI8>(a, reinterpret_cast<const int32_t*>(a.q), a.q_stride / 4,
+                                         a.k4, row_begin, row_end, panel_begin, panel_end);
 }

@@ -7,9 +7,9 @@
 namespace winnow::cpu {
 namespace {
 
-constexpr int kQuad = 4;                      // values of k that one 32-bit lane holds
-constexpr int kQuadBytes = kPanel * kQuad;    // of one panel
-constexpr int kLaneLimit = 128;               // 255 * 128 < 2^15
+constexpr int kQuad = 4;                    // values of k that one 32-bit lane holds
+constexpr int kQuadBytes = kPanel * kQuad;  // of one panel
+constexpr int kLaneLimit = 128;             // 255 * 128 < 2^15
 
 Lines<float> padded(const std::vector<float>& values, int64_t size) {
   Lines<float> out(size, 0.0f);
@@ -47,15 +47,19 @@ struct LaneSums {
     return true;
   }
   void add(const int8_t* quad) {
-    for (int at = 0; at < kQuadBytes; ++at) (quad[at] > 0 ? positive : negative)[at / 2] += quad[at];
+    for (int at = 0; at < kQuadBytes; ++at)
+      (quad[at] > 0 ? positive : negative)[at / 2] += quad[at];
   }
 };
 
 }  // namespace
 
 PackedF32::PackedF32(const LinearSource& source)
-    : k(source.in), n(source.out), panel_count((n + kPanel - 1) / kPanel),
-      panels(panel_count * k * kPanel, 0.0f), bias(padded(source.bias, panel_count * kPanel)) {
+    : k(source.in),
+      n(source.out),
+      panel_count((n + kPanel - 1) / kPanel),
+      panels(panel_count * k * kPanel, 0.0f),
+      bias(padded(source.bias, panel_count * kPanel)) {
   for (int64_t row = 0; row < n; ++row) {
     float* panel = panels.data() + row / kPanel * k * kPanel + row % kPanel;
     for (int64_t i = 0; i < k; ++i) panel[i * kPanel] = source.weight[row * k + i];
@@ -63,7 +67,10 @@ PackedF32::PackedF32(const LinearSource& source)
 }
 
 PackedI8::PackedI8(LinearSource source, bool steps)
-    : k(source.in), n(source.out), k4((k + kQuad - 1) / kQuad), panel_count((n + kPanel - 1) / kPanel) {
+    : k(source.in),
+      n(source.out),
+      k4((k + kQuad - 1) / kQuad),
+      panel_count((n + kPanel - 1) / kPanel) {
   if (source.quantized.empty()) quantize_rows(source);
   w_scale = padded(source.scales, panel_count * kPanel);
   bias = padded(source.bias, panel_count * kPanel);
@@ -87,8 +94,8 @@ void PackedI8::lay_panels(const LinearSource& source) {
   }
 }
 
-// Greedy: a step joins the segment while every lane stays within its limit. A quad that breaks the limit alone is cut
-// into two of half the size each.
+// Greedy: a step joins the segment while every lane stays within its limit. A quad that breaks the
+// limit alone is cut into two of half the size each.
 void PackedI8::lay_steps() {
   panel_segment.push_back(0);
   for (int64_t panel = 0; panel < panel_count; ++panel) {
@@ -115,7 +122,8 @@ void PackedI8::lay_steps() {
       }
       std::array<int8_t, kQuadBytes> half, rest;
       for (int i = 0; i < kQuadBytes; ++i) {
-        half[i] = static_cast<int8_t>(quad[i] / 2);  // at most 63 in size: two of them are within the limit
+        half[i] = static_cast<int8_t>(quad[i] /
+                                      2);  // at most 63 in size: two of them are within the limit
         rest[i] = static_cast<int8_t>(quad[i] - half[i]);
       }
       put(half.data(), at);
@@ -127,12 +135,16 @@ void PackedI8::lay_steps() {
 }
 
 I8Steps PackedI8::i8_steps() const {
-  return {.data = step_data.data(), .k4 = step_k4.data(), .segment_steps = segment_steps.data(),
-          .panel_step = panel_step.data(), .panel_segment = panel_segment.data()};
+  return {.data = step_data.data(),
+          .k4 = step_k4.data(),
+          .segment_steps = segment_steps.data(),
+          .panel_step = panel_step.data(),
+          .panel_segment = panel_segment.data()};
 }
 
 int64_t PackedI8::bytes() const {
-  return static_cast<int64_t>(panels.size() + step_data.size() + 4 * (step_k4.size() + segment_steps.size()) +
+  return static_cast<int64_t>(panels.size() + step_data.size() +
+                              4 * (step_k4.size() + segment_steps.size()) +
                               4 * (w_sum.size() + w_scale.size() + bias.size()));
 }
 

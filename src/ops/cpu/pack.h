@@ -17,8 +17,10 @@ struct LineAllocator {
   LineAllocator() = default;
   template <typename U>
   LineAllocator(const LineAllocator<U>&) {}
-  T* allocate(size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t{64})); }
-  void deallocate(T* p, size_t) { ::operator delete(p, std::align_val_t{64}); }
+  T* allocate(size_t n) {
+    return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64}));
+  }
+  void deallocate(T* p, size_t) { ::operator delete (p, std::align_val_t{64}); }
   bool operator==(const LineAllocator&) const { return true; }
 };
 template <typename T>
@@ -27,7 +29,9 @@ using Lines = std::vector<T, LineAllocator<T>>;
 class PackedF32 final : public PackedLinear {
  public:
   explicit PackedF32(const LinearSource& source);
-  int64_t bytes() const override { return static_cast<int64_t>((panels.size() + bias.size()) * sizeof(float)); }
+  int64_t bytes() const override {
+    return static_cast<int64_t>((panels.size() + bias.size()) * sizeof(float));
+  }
 
   int64_t k, n, panel_count;
   Lines<float> panels, bias;

@@ -1,4 +1,5 @@
-// Kernels that work row by row: embedding sums, layer norm, quantisation, GELU. Included by isa_*.cpp after simd.h.
+// Kernels that work row by row: embedding sums, layer norm, quantisation, GELU. Included by
+// isa_*.cpp after simd.h.
 
 // Calls body(column, lanes) over the columns, 16 at a time; the last may have fewer lanes.
 template <typename Body>
@@ -7,10 +8,14 @@ inline void for_columns(int64_t cols, Body body) {
   for (; c + kLanes <= cols; c += kLanes) body(c, kLanes);
   if (c < cols) body(c, static_cast<int>(cols - c));
 }
-inline F32x16 load_lanes(const float* p, int lanes) { return lanes == kLanes ? load(p) : load(p, lanes); }
+inline F32x16 load_lanes(const float* p, int lanes) {
+  return lanes == kLanes ? load(p) : load(p, lanes);
+}
 inline void store_lanes(float* p, F32x16 a, int lanes) {
-  if (lanes == kLanes) store(p, a);
-  else store(p, a, lanes);
+  if (lanes == kLanes)
+    store(p, a);
+  else
+    store(p, a, lanes);
 }
 
 void add_layer_norm(const AddLayerNorm& a, int64_t row_begin, int64_t row_end) {
@@ -40,7 +45,8 @@ void add_layer_norm(const AddLayerNorm& a, int64_t row_begin, int64_t row_end) {
     const F32x16 scale = splat(1.0f / __builtin_sqrtf(sum_lanes(squares) / count + a.eps));
     for_columns(a.cols, [&](int64_t c, int lanes) {
       const F32x16 d = mul(sub(load_lanes(out + c, lanes), mean), scale);
-      store_lanes(out + c, fma(d, load_lanes(a.weight + c, lanes), load_lanes(a.bias + c, lanes)), lanes);
+      store_lanes(out + c, fma(d, load_lanes(a.weight + c, lanes), load_lanes(a.bias + c, lanes)),
+                  lanes);
     });
   }
 }
@@ -58,13 +64,14 @@ void embed_sum(const EmbedSum& a, int64_t row_begin, int64_t row_end) {
   for (int64_t row = row_begin; row < row_end; ++row)
     for_columns(a.cols, [&](int64_t c, int lanes) {
       F32x16 sum = load_table(a.tables[0], a.indices[0][row] * a.cols + c, lanes);
-      for (int t = 1; t < a.count; ++t) sum = add(sum, load_table(a.tables[t], a.indices[t][row] * a.cols + c, lanes));
+      for (int t = 1; t < a.count; ++t)
+        sum = add(sum, load_table(a.tables[t], a.indices[t][row] * a.cols + c, lanes));
       store_lanes(a.out + row * a.cols + c, sum, lanes);
     });
 }
 
-// Each row to [0, 255]: scale = (max - min) / 255 over the row and zero, zero point = round(-min / scale), so that 0 is
-// exact. A row of zeros has scale 1.
+// Each row to [0, 255]: scale = (max - min) / 255 over the row and zero, zero point = round(-min /
+// scale), so that 0 is exact. A row of zeros has scale 1.
 void quantize(const Quantize& a, int64_t row_begin, int64_t row_end) {
   for (int64_t row = row_begin; row < row_end; ++row) {
     const float* x = a.x + row * a.x_stride;
@@ -94,5 +101,7 @@ void quantize(const Quantize& a, int64_t row_begin, int64_t row_end) {
 }
 
 void gelu_range(const float* x, float* out, int64_t count) {
-  for_columns(count, [&](int64_t c, int lanes) { store_lanes(out + c, gelu(load_lanes(x + c, lanes)), lanes); });
+  for_columns(count, [&](int64_t c, int lanes) {
+    store_lanes(out + c, gelu(load_lanes(x + c, lanes)), lanes);
+  });
 }

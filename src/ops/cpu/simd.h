@@ -1,8 +1,10 @@
-// Sixteen floats as one value, in whatever the instruction set has: one zmm, two ymm, or a plain array.
+// Sixteen floats as one value, in whatever the instruction set has: one zmm, two ymm, or a plain
+// array.
 //
-// The kernels are written once against this type and compiled once for each instruction set, each in a namespace of its
-// own. Every operation rounds as IEEE 754 says, fused where it says fma, and lane sums are added in one fixed order, so
-// the same kernel gives the same bits on every instruction set. Include only from a file that defines WINNOW_ISA.
+// The kernels are written once against this type and compiled once for each instruction set, each
+// in a namespace of its own. Every operation rounds as IEEE 754 says, fused where it says fma, and
+// lane sums are added in one fixed order, so the same kernel gives the same bits on every
+// instruction set. Include only from a file that defines WINNOW_ISA.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +57,8 @@ inline F32x16 scale_by_power(F32x16 a, F32x16 t) {
 template <typename Fold256, typename Fold128>
 inline float fold_lanes(F32x16 a, Fold256 fold, Fold128 fold128) {
   const __m256 eight = fold(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
-  return fold_four(fold128(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)), fold128);
+  return fold_four(fold128(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)),
+                   fold128);
 }
 // Rounds to the nearest even and stores the low byte of each lane; lanes must be within [0, 255].
 inline void store_u8(uint8_t* p, F32x16 a) {
@@ -91,17 +94,27 @@ inline void store(float* p, F32x16 a, int n) {
 }
 inline F32x16 splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 inline F32x16 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
-inline F32x16 add(F32x16 a, F32x16 b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
-inline F32x16 sub(F32x16 a, F32x16 b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
-inline F32x16 mul(F32x16 a, F32x16 b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
+inline F32x16 add(F32x16 a, F32x16 b) {
+  return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
+}
+inline F32x16 sub(F32x16 a, F32x16 b) {
+  return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)};
+}
+inline F32x16 mul(F32x16 a, F32x16 b) {
+  return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
 inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
 inline F32x16 fnma(F32x16 a, F32x16 b, F32x16 c) {
   return {_mm256_fnmadd_ps(a.lo, b.lo, c.lo), _mm256_fnmadd_ps(a.hi, b.hi, c.hi)};
 }
-inline F32x16 max(F32x16 a, F32x16 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
-inline F32x16 min(F32x16 a, F32x16 b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
+inline F32x16 max(F32x16 a, F32x16 b) {
+  return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
+}
+inline F32x16 min(F32x16 a, F32x16 b) {
+  return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)};
+}
 inline F32x16 abs(F32x16 a) {
   const __m256 sign = _mm256_set1_ps(-0.0f);
   return {_mm256_andnot_ps(sign, a.lo), _mm256_andnot_ps(sign, a.hi)};
@@ -120,12 +133,14 @@ inline F32x16 scale_by_power(F32x16 a, F32x16 t) {
 template <typename Fold256, typename Fold128>
 inline float fold_lanes(F32x16 a, Fold256 fold, Fold128 fold128) {
   const __m256 eight = fold(a.lo, a.hi);
-  return fold_four(fold128(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)), fold128);
+  return fold_four(fold128(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1)),
+                   fold128);
 }
 inline void store_u8(uint8_t* p, F32x16 a) {
   const __m256i words = _mm256_packs_epi32(_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi));
   const __m256i order = _mm256_permute4x64_epi64(words, 0xD8);
-  const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(order), _mm256_extracti128_si256(order, 1));
+  const __m128i bytes =
+      _mm_packus_epi16(_mm256_castsi256_si128(order), _mm256_extracti128_si256(order, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 inline F32x16 load_i32(const int32_t* p) {
@@ -216,16 +231,23 @@ inline F32x16 load_u8(const uint8_t* p, int zero) {
 
 #endif
 
-// The sum (or maximum, minimum) of the lanes, in one order everywhere: lane i with i + 8, then with i + 4, i + 2, i + 1.
+// The sum (or maximum, minimum) of the lanes, in one order everywhere: lane i with i + 8, then with
+// i + 4, i + 2, i + 1.
 #if defined(__AVX2__)
 inline float sum_lanes(F32x16 a) {
-  return fold_lanes(a, [](__m256 x, __m256 y) { return _mm256_add_ps(x, y); }, [](__m128 x, __m128 y) { return _mm_add_ps(x, y); });
+  return fold_lanes(
+      a, [](__m256 x, __m256 y) { return _mm256_add_ps(x, y); },
+      [](__m128 x, __m128 y) { return _mm_add_ps(x, y); });
 }
 inline float max_lanes(F32x16 a) {
-  return fold_lanes(a, [](__m256 x, __m256 y) { return _mm256_max_ps(x, y); }, [](__m128 x, __m128 y) { return _mm_max_ps(x, y); });
+  return fold_lanes(
+      a, [](__m256 x, __m256 y) { return _mm256_max_ps(x, y); },
+      [](__m128 x, __m128 y) { return _mm_max_ps(x, y); });
 }
 inline float min_lanes(F32x16 a) {
-  return fold_lanes(a, [](__m256 x, __m256 y) { return _mm256_min_ps(x, y); }, [](__m128 x, __m128 y) { return _mm_min_ps(x, y); });
+  return fold_lanes(
+      a, [](__m256 x, __m256 y) { return _mm256_min_ps(x, y); },
+      [](__m128 x, __m128 y) { return _mm_min_ps(x, y); });
 }
 #else
 template <typename Fold>
@@ -245,9 +267,9 @@ inline float min_lanes(F32x16 a) {
 }
 #endif
 
-// 2^x for x <= 1, relative error below 2e-8 before rounding; x below -126 counts as -126. Adding 1.5 * 2^23 rounds x to
-// the integer n in the sum's low bits; the polynomial is a minimax fit of 2^r on [-1/2, 1/2]
-// (tools/fit_polynomials.py).
+// 2^x for x <= 1, relative error below 2e-8 before rounding; x below -126 counts as -126.
+// Adding 1.5 * 2^23 rounds x to the integer n in the sum's low bits; the polynomial is a minimax
+// fit of 2^r on [-1/2, 1/2] (tools/fit_polynomials.py).
 inline F32x16 exp2(F32x16 x) {
   x = max(x, splat(-126.0f));
   const F32x16 magic = splat(12582912.0f);
@@ -263,9 +285,10 @@ inline F32x16 exp2(F32x16 x) {
   return scale_by_power(p, t);
 }
 
-// GELU by the error function, x * Phi(x), absolute error below 1e-7: max(x, 0) - |x| * Phi(-|x|), where Phi(-t) =
-// 2^q(t) and q is a minimax fit of log2 Phi(-t) on [0, 7], weighted by t * Phi(-t) (tools/fit_polynomials.py). Beyond
-// 7 the second term is below 2e-11 * |x|. Source: Hendrycks & Gimpel 2016, eq. 1 (the exact form, not the tanh one).
+// GELU by the error function, x * Phi(x), absolute error below 1e-7: max(x, 0) - |x| * Phi(-|x|),
+// where Phi(-t) = 2^q(t) and q is a minimax fit of log2 Phi(-t) on [0, 7], weighted by t * Phi(-t)
+// (tools/fit_polynomials.py). Beyond 7 the second term is below 2e-11 * |x|. Source: Hendrycks &
+// Gimpel 2016, eq. 1 (the exact form, not the tanh one).
 inline F32x16 gelu(F32x16 x) {
   const F32x16 size = abs(x);
   const F32x16 t = min(size, splat(7.0f));
