@@ -8,9 +8,10 @@
 namespace winnow::cpu {
 namespace isa_avx2 {
 namespace {
-// clang-format off: each builds on those before it
-#include "ops/cpu/attention.inl"
+// Each builds on those before it.
+// clang-format off
 #include "ops/cpu/linear.inl"
+#include "ops/cpu/attention.inl"
 #include "ops/cpu/rowwise.inl"
 // clang-format on
 }  // namespace
