@@ -119,12 +119,11 @@ int main(int argc, char** argv) {
     std::vector<float> qkv = random_values(rows * 1152, 4);
     std::vector<int32_t> starts;
     for (int64_t i = 0; i <= texts; ++i) starts.push_back(static_cast<int32_t>(i * length));
-    const Tensor x(qkv.data(), {rows, 1152}, DType::f32);
+    const Tensor x(qkv.data(), {36, rows, 32}, DType::f32);
     bench.line("attention " + std::to_string(texts) + " texts of " + std::to_string(length) +
                    ", 12 heads of 32",
                4.0 * 384 * rows * length, [&] {
-                 f.attention(x.columns(0, 384), x.columns(384, 768), x.columns(768, 1152),
-                             {starts, starts}, 12);
+                 f.attention(x.slice(0, 12), x.slice(12, 24), x.slice(24, 36), {starts, starts});
                });
   }
   std::vector<float> x = random_values(1024 * 1536, 5);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -33,6 +34,12 @@ std::vector<Sequence> read_pairs(const std::string& path, size_t count,
             .sequence);
   }
   return out;
+}
+
+double cpu_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
 double seconds_for(Batcher& batcher, const std::vector<Sequence>& pairs, size_t call) {
@@ -70,20 +77,23 @@ int main(int argc, char** argv) {
   seconds_for(batcher, {pairs.begin(), pairs.begin() + std::min<size_t>(pairs.size(), 8)}, 8);
   for (const size_t call : {size_t{1}, size_t{8}, size_t{32}, pairs.size()}) {
     std::vector<double> seconds;
+    const double cpu = cpu_seconds();
     for (int round = 0; round < rounds; ++round)
       seconds.push_back(seconds_for(batcher, pairs, call));
     std::sort(seconds.begin(), seconds.end());
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
     const auto n = static_cast<double>(pairs.size());
+    const double cpu_per_pair = (cpu_seconds() - cpu) / (n * rounds);
     std::printf(
         "{\"impl\":\"winnow "
         "%s\",\"device\":\"%s\",\"threads\":%d,\"batch\":%zu,\"pairs\":%zu,\"tokens\":%ld,"
-        "\"pairs_per_s\":%.2f,\"least_most\":[%.2f,%.2f],\"tokens_per_s\":%.0f,\"peak_rss_mb\":%."
+        "\"pairs_per_s\":%.2f,\"least_most\":[%.2f,%.2f],\"tokens_per_s\":%.0f,\"pairs_per_cpu_s\":"
+        "%.2f,\"peak_rss_mb\":%."
         "0f}\n",
         dtype.c_str(), kernels.device.c_str(), threads, call, pairs.size(),
         static_cast<long>(tokens), n / seconds[rounds / 2], n / seconds.back(), n / seconds.front(),
-        static_cast<double>(tokens) / seconds[rounds / 2],
+        static_cast<double>(tokens) / seconds[rounds / 2], 1.0 / cpu_per_pair,
         static_cast<double>(usage.ru_maxrss) / 1000.0);
     std::fflush(stdout);
   }

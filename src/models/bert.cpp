@@ -65,18 +65,17 @@ class Bert final : public Model {
  private:
   // pooled: every token is a key and a value, but only each text's first token is computed further.
   Tensor layer(Ops& f, const Batch& b, const Layer& l, const Tensor& x, bool pooled) const {
-    const int64_t d = hidden_size();
-    const Tensor qkv = f.linear(x, l.qkv);  // [T, 3D]
-    Tensor q = qkv.columns(0, d), residual = x;
-    const Tensor k = qkv.columns(d, 2 * d), v = qkv.columns(2 * d, 3 * d);
+    const Tensor qkv = f.linear_heads(x, l.qkv, hidden_size() / heads_);  // [3H, T, E]
+    const Tensor k = qkv.slice(heads_, 2 * heads_), v = qkv.slice(2 * heads_, 3 * heads_);
+    Tensor q = qkv.slice(0, heads_), residual = x;
     std::vector<int32_t> q_starts(b.starts.begin(), b.starts.end());
     if (pooled) {
       const std::span<const int32_t> first = b.starts.first(b.starts.size() - 1);
-      q = f.gather_rows(q, first);  // [B, D]
-      residual = f.gather_rows(x, first);
+      q = f.gather_rows(q, first);         // [H, B, E]
+      residual = f.gather_rows(x, first);  // [B, D]
       std::iota(q_starts.begin(), q_starts.end(), 0);
     }
-    const Tensor mix = f.attention(q, k, v, {.q_starts = q_starts, .k_starts = b.starts}, heads_);
+    const Tensor mix = f.attention(q, k, v, {.q_starts = q_starts, .k_starts = b.starts});
     const Tensor h = f.add_layer_norm(f.linear(mix, l.out), residual, l.attn_norm, eps_);
     return f.add_layer_norm(f.linear(f.linear(h, l.up, Activation::kGelu), l.down), h, l.mlp_norm,
                             eps_);

@@ -18,15 +18,16 @@ struct LinearArgs {
   const float* x;  // [rows, K], rows x_stride apart
   int64_t x_stride;
   const PackedLinear* weight;
-  float* out;  // [rows, N] dense
+  float* out;     // [N / block, rows, block]
+  int64_t block;  // N: a dense matrix; a head's size: what attention reads
   int64_t rows, in, out_features;
   Activation activation;
 };
 
 struct AttentionArgs {
-  const float *q, *k, *v;  // [Tq, H * E], [T, H * E] x 2
-  int64_t q_stride, k_stride, v_stride;
-  float* out;                                   // [Tq, H * E] dense
+  const float *q, *k, *v;                       // [H, Tq, E], [H, T, E] x 2
+  int64_t q_rows, k_rows;                       // Tq, T
+  float* out;                                   // [Tq, H * E]
   std::span<const int32_t> q_starts, k_starts;  // [B + 1]
   int64_t heads, head_size;
   float scale;
@@ -49,10 +50,10 @@ struct EmbedSumArgs {
 };
 
 struct GatherRowsArgs {
-  const float* x;
-  int64_t x_stride;
+  const float* x;  // [planes, x_rows, cols]
+  int64_t planes, x_rows;
   std::span<const int32_t> rows;
-  float* out;
+  float* out;  // [planes, rows, cols]
   int64_t cols;
 };
 

@@ -57,14 +57,17 @@ Tensor Ops::embed_sum(std::initializer_list<Lookup> lookups) {
   return out;
 }
 
-Tensor Ops::linear(const Tensor& x, const Linear& w, Activation activation) {
+Tensor Ops::linear_blocks(const Tensor& x, const Linear& w, Activation activation, int64_t block) {
   require_matrix("linear", "x", x);
   require(x.cols() == w.in, "linear: want x [T, ", w.in, "], got ", x.shape());
-  Tensor out = arena_.make({x.dim(0), w.out}, DType::f32);
+  const Shape shape =
+      block == w.out ? Shape{x.dim(0), w.out} : Shape{w.out / block, x.dim(0), block};
+  Tensor out = arena_.make(shape, DType::f32);
   const LinearArgs args{.x = x.as<float>(),
                         .x_stride = x.row_stride(),
                         .weight = w.packed.get(),
                         .out = out.as<float>(),
+                        .block = block,
                         .rows = x.dim(0),
                         .in = w.in,
                         .out_features = w.out,
@@ -76,34 +79,42 @@ Tensor Ops::linear(const Tensor& x, const Linear& w, Activation activation) {
   return out;
 }
 
-Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts,
-                      int64_t heads) {
-  require_matrix("attention", "q", q);
-  require_matrix("attention", "k", k);
-  require_matrix("attention", "v", v);
-  require(q.cols() == k.cols() && k.shape() == v.shape() && heads > 0 && q.cols() % heads == 0,
-          "attention: want q, k, v of one width, a multiple of ", heads, " heads, got ", q.shape(),
-          ", ", k.shape(), ", ", v.shape());
-  require_starts("attention", texts.q_starts, q.dim(0));
-  require_starts("attention", texts.k_starts, k.dim(0));
+Tensor Ops::linear(const Tensor& x, const Linear& w, Activation activation) {
+  return linear_blocks(x, w, activation, w.out);
+}
+
+Tensor Ops::linear_heads(const Tensor& x, const Linear& w, int64_t head_size) {
+  require(head_size > 0 && w.out % head_size == 0, "linear_heads: want heads that divide ", w.out,
+          " columns, got heads of ", head_size);
+  const Tensor out = linear_blocks(x, w, Activation::kNone, head_size);
+  return Tensor(out.data(), {w.out / head_size, x.dim(0), head_size}, DType::f32);
+}
+
+Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts) {
+  for (const Tensor* x : {&q, &k, &v})
+    require(x->rank() == 3 && x->dtype() == DType::f32,
+            "attention: want q, k and v [H, T, E] f32, got ", x->shape());
+  require(q.dim(0) == k.dim(0) && q.dim(2) == k.dim(2) && k.shape() == v.shape(),
+          "attention: want q, k and v of the same heads, got ", q.shape(), ", ", k.shape(), ", ",
+          v.shape());
+  require(q.dim(2) >= 1 && q.dim(2) <= 256, "attention: want heads of 1 to 256, got ", q.dim(2));
+  require_starts("attention", texts.q_starts, q.dim(1));
+  require_starts("attention", texts.k_starts, k.dim(1));
   require(texts.q_starts.size() == texts.k_starts.size(),
           "attention: want starts for the same texts");
-  const int64_t head_size = q.cols() / heads;
-  require(head_size <= 256, "attention: want heads of at most 256, got ", head_size);
-  Tensor out = arena_.make(q.shape(), DType::f32);
+  Tensor out = arena_.make({q.dim(1), q.dim(0) * q.dim(2)}, DType::f32);
   call(kernels_.attention, "attention",
        AttentionArgs{.q = q.as<float>(),
                      .k = k.as<float>(),
                      .v = v.as<float>(),
-                     .q_stride = q.row_stride(),
-                     .k_stride = k.row_stride(),
-                     .v_stride = v.row_stride(),
+                     .q_rows = q.dim(1),
+                     .k_rows = k.dim(1),
                      .out = out.as<float>(),
                      .q_starts = texts.q_starts,
                      .k_starts = texts.k_starts,
-                     .heads = heads,
-                     .head_size = head_size,
-                     .scale = 1.0f / std::sqrt(static_cast<float>(head_size))});
+                     .heads = q.dim(0),
+                     .head_size = q.dim(2),
+                     .scale = 1.0f / std::sqrt(static_cast<float>(q.dim(2)))});
   return out;
 }
 
@@ -141,13 +152,19 @@ Tensor Ops::layer_norm(const Tensor& x, const Norm& norm, float eps) {
 }
 
 Tensor Ops::gather_rows(const Tensor& x, std::span<const int32_t> rows) {
-  require_matrix("gather_rows", "x", x);
+  require_dense("gather_rows", x);
+  require(x.rank() == 2 || x.rank() == 3, "gather_rows: want x [T, D] or [H, T, E], got ",
+          x.shape());
+  const int64_t planes = x.rank() == 2 ? 1 : x.dim(0), x_rows = x.dim(-2);
   for (const int32_t row : rows)
-    require(row >= 0 && row < x.dim(0), "gather_rows: want a row below ", x.dim(0), ", got ", row);
-  Tensor out = arena_.make({static_cast<int64_t>(rows.size()), x.cols()}, DType::f32);
+    require(row >= 0 && row < x_rows, "gather_rows: want a row below ", x_rows, ", got ", row);
+  const auto count = static_cast<int64_t>(rows.size());
+  Tensor out = arena_.make(x.rank() == 2 ? Shape{count, x.cols()} : Shape{planes, count, x.cols()},
+                           DType::f32);
   call(kernels_.gather_rows, "gather_rows",
        GatherRowsArgs{.x = x.as<float>(),
-                      .x_stride = x.row_stride(),
+                      .planes = planes,
+                      .x_rows = x_rows,
                       .rows = rows,
                       .out = out.as<float>(),
                       .cols = x.cols()});

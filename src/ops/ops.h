@@ -37,15 +37,17 @@ class Ops {
   // depends on that row alone. kGelu fuses gelu(linear(x, w)), with the same bits.
   Tensor linear(const Tensor& x, const Linear& w, Activation activation = Activation::kNone);
 
+  // linear with its columns as heads of E: returns [N / E, T, E], the same values and bits as
+  // linear's [T, N]. Throws kInvalidArgument when E does not divide N.
+  Tensor linear_heads(const Tensor& x, const Linear& w, int64_t head_size);
+
   // softmax(q k^T / sqrt(E)) v for each text and head, every query over all keys of its own text.
-  //   q [Tq, H E], k and v [T, H E] f32, views allowed; q_starts and k_starts [B + 1]; returns [Tq,
-  //   H E] f32.
+  //   q [H, Tq, E], k and v [H, T, E] f32; q_starts and k_starts [B + 1]; returns [Tq, H * E] f32.
   // Source: Vaswani et al. 2017, eq. 1.
   struct Texts {
     std::span<const int32_t> q_starts, k_starts;
   };
-  Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts,
-                   int64_t heads);
+  Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts);
 
   // layer_norm(x + residual): y = x + residual; (y - mean) / sqrt(variance + eps) * weight + bias,
   // over each row.
@@ -55,7 +57,8 @@ class Ops {
   Tensor add_layer_norm(const Tensor& x, const Tensor& residual, const Norm& norm, float eps);
   Tensor layer_norm(const Tensor& x, const Norm& norm, float eps);
 
-  // The named rows of x [T, D], in that order: [R, D].
+  // The named rows of x [T, D], or of each plane of x [H, T, E], in that order: [R, D] or [H, R,
+  // E].
   Tensor gather_rows(const Tensor& x, std::span<const int32_t> rows);
 
   // The mean of each text's rows: x [T, D], starts [B + 1] to [B, D]. Sums in f32 in token order.
@@ -75,6 +78,7 @@ class Ops {
       fail(Code::kUnsupported, verb, ": the device ", kernels_.device, " cannot do it yet");
     kernel(args, stream_);
   }
+  Tensor linear_blocks(const Tensor& x, const Linear& w, Activation activation, int64_t block);
   Tensor norm_rows(const char* verb, const Tensor& x, const Tensor* residual, const Norm& norm,
                    float eps);
 

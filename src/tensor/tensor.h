@@ -42,6 +42,14 @@ class Tensor {
     return view;
   }
 
+  // Entries [begin, end) of the first dimension, without a copy.
+  Tensor slice(int64_t begin, int64_t end) const {
+    require(rank() == 3 && 0 <= begin && begin <= end && end <= dim(0), "slice: want [", begin,
+            ", ", end, ") inside the first of 3 dimensions, got ", shape_);
+    return Tensor(static_cast<char*>(data_) + begin * dim(1) * dim(2) * size_of(dtype_),
+                  Shape{end - begin, dim(1), dim(2)}, dtype_);
+  }
+
  private:
   void* data_ = nullptr;
   Shape shape_;

@@ -59,7 +59,8 @@ TEST_CASE("attention equals the plain loop: odd lengths, several blocks of keys,
         const int64_t rows = starts.back(), width = c.heads * c.size;
         const Matrix q(rows, width, 1, spread), k(rows, width, 2, spread), v(rows, width, 3);
         const Tensor got =
-            rig->ops.attention(q.tensor, k.tensor, v.tensor, {starts, starts}, c.heads);
+            rig->ops.attention(test::Heads(q, c.heads).tensor, test::Heads(k, c.heads).tensor,
+                               test::Heads(v, c.heads).tensor, {starts, starts});
         CHECK(test::farthest(test::values_of(got),
                              plain_attention(q, k, v, starts, starts, c.heads)) <
               (spread > 1 ? 1e-4 : 3e-6));
@@ -70,14 +71,13 @@ TEST_CASE("attention equals the plain loop: odd lengths, several blocks of keys,
 TEST_CASE("attention for a few queries of each text gives the bits of attention for all") {
   for (const auto& rig : test::rigs()) {
     const std::vector<int32_t> starts = starts_of({5, 300, 31});
-    const Matrix qkv(starts.back(), 3 * 64, 5);
-    const Tensor q = qkv.tensor.columns(0, 64), k = qkv.tensor.columns(64, 128),
-                 v = qkv.tensor.columns(128, 192);
-    const std::vector<float> all =
-        test::values_of(rig->ops.attention(q, k, v, {starts, starts}, 2));
+    const Matrix rows(starts.back(), 3 * 64, 5);
+    const test::Heads qkv(rows, 6);
+    const Tensor q = qkv.tensor.slice(0, 2), k = qkv.tensor.slice(2, 4), v = qkv.tensor.slice(4, 6);
+    const std::vector<float> all = test::values_of(rig->ops.attention(q, k, v, {starts, starts}));
     const std::vector<int32_t> firsts = {0, 5, 305}, one_each = {0, 1, 2, 3};
     const Tensor few =
-        rig->ops.attention(rig->ops.gather_rows(q, firsts), k, v, {one_each, starts}, 2);
+        rig->ops.attention(rig->ops.gather_rows(q, firsts), k, v, {one_each, starts});
     for (size_t text = 0; text < firsts.size(); ++text)
       for (int64_t c = 0; c < 64; ++c)
         CHECK(few.as<float>()[text * 64 + c] == all[firsts[text] * 64 + c]);
@@ -86,8 +86,9 @@ TEST_CASE("attention for a few queries of each text gives the bits of attention 
 
 TEST_CASE("attention refuses starts that do not cover the rows") {
   const auto rig = std::make_unique<test::Rig>("plain", 1);
-  const Matrix x(4, 8, 1);
+  const Matrix rows(4, 8, 1);
+  const test::Heads x(rows, 1);
   const std::vector<int32_t> starts = {0, 3};
-  CHECK_THROWS_WITH(rig->ops.attention(x.tensor, x.tensor, x.tensor, {starts, starts}, 1),
+  CHECK_THROWS_WITH(rig->ops.attention(x.tensor, x.tensor, x.tensor, {starts, starts}),
                     "attention: want starts from 0 to 4, got 2 of them ending at 3");
 }

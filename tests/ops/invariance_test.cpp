@@ -39,7 +39,8 @@ TEST_CASE("every instruction set and thread count gives the same bits") {
       Ops& f = rig->ops;
       const Linear w_up = f.kernels().pack_linear(up, dtype),
                    w_down = f.kernels().pack_linear(down, dtype);
-      Tensor h = f.attention(x.tensor, x.tensor, x.tensor, {starts, starts}, 3);
+      const test::Heads heads(x, 3);
+      Tensor h = f.attention(heads.tensor, heads.tensor, heads.tensor, {starts, starts});
       h = f.add_layer_norm(h, x.tensor, Norm{weight.values, bias.values}, 1e-12f);
       h = f.linear(f.linear(h, w_up, Activation::kGelu), w_down);
       results.push_back(values_of(h));

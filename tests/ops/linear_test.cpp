@@ -86,6 +86,25 @@ TEST_CASE("linear without a bias adds nothing, and reads a column range in place
   }
 }
 
+TEST_CASE("linear_heads gives linear's bits, a head after the other, whatever the heads' size") {
+  for (const auto& rig : test::rigs())
+    for (const DType dtype : {DType::f32, DType::i8})
+      for (const int64_t size : {8, 16, 24, 32}) {
+        CAPTURE(rig->name);
+        CAPTURE(size);
+        const Matrix x(37, 40, 1);
+        const Linear w = rig->ops.kernels().pack_linear(test::random_linear(40, 96, 2), dtype);
+        const Tensor rows = rig->ops.linear(x.tensor, w);
+        const Tensor heads = rig->ops.linear_heads(x.tensor, w, size);
+        REQUIRE(heads.shape() == Shape{96 / size, 37, size});
+        for (int64_t r = 0; r < 37; ++r)
+          for (int64_t c = 0; c < 96; ++c)
+            REQUIRE(heads.as<float>()[(c / size * 37 + r) * size + c % size] ==
+                    rows.as<float>()[r * 96 + c]);
+        CHECK_THROWS_AS(rig->ops.linear_heads(x.tensor, w, 25), Error);
+      }
+}
+
 TEST_CASE(
     "linear in 8 bits has exact products: full-range weights and activations, every odd size") {
   for (const auto& rig : test::rigs())

@@ -46,6 +46,21 @@ struct Matrix {
   float at(int64_t r, int64_t c) const { return values[r * tensor.cols() + c]; }
 };
 
+// The columns of x [T, H * E] as heads: [H, T, E].
+struct Heads {
+  std::vector<float> values;
+  Tensor tensor;
+
+  Heads(const Matrix& x, int64_t heads) : values(x.values.size()) {
+    const int64_t rows = x.tensor.dim(0), size = x.tensor.cols() / heads;
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t c = 0; c < heads * size; ++c)
+        values[(c / size * rows + r) * size + c % size] = x.at(r, c);
+    tensor = Tensor(values.data(), {heads, rows, size}, DType::f32);
+  }
+  Heads(const Heads&) = delete;
+};
+
 inline LinearSource random_linear(int64_t in, int64_t out, uint32_t seed) {
   Matrix weight(out, in, seed, 1.0f / std::sqrt(static_cast<float>(in))), bias(1, out, seed + 1);
   return {.in = in,

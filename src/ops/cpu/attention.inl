@@ -171,8 +171,9 @@ void attend_rows(const AttentionHead& a, const AttentionScratch& s, int64_t row)
   for (int r = 0; r < R; ++r) {
     const F32x16 inverse = splat(1.0f / sum[r]);
     for (int64_t panel = 0; panel < panels; ++panel)
-      store_columns(a.out + (row + r) * a.out_stride, panel, a.head_size,
-                    mul(load(s.sums + (r * panels + panel) * kLanes), inverse));
+      store_row(a.out + (row + r) * a.out_stride + panel * kLanes,
+                mul(load(s.sums + (r * panels + panel) * kLanes), inverse),
+                a.head_size - panel * kLanes);
   }
 }
 

@@ -67,8 +67,7 @@ void linear(const LinearArgs& a, Stream& stream) {
         .x_stride = a.x_stride,
         .panels = w.panels.data(),
         .bias = w.bias.data(),
-        .out = a.out,
-        .out_stride = a.out_features,
+        .out = {a.out, a.block, a.rows * a.block},
         .k = a.in,
         .n = a.out_features,
         .act = act_of(a.activation),
@@ -118,8 +117,7 @@ void linear_i8(const LinearArgs& a, Stream& stream) {
         .w_sum = w.w_sum.data(),
         .w_scale = w.w_scale.data(),
         .bias = w.bias.data(),
-        .out = a.out,
-        .out_stride = a.out_features,
+        .out = {a.out, a.block, a.rows * a.block},
         .k4 = w.k4,
         .n = a.out_features,
         .act = act_of(a.activation),
@@ -132,24 +130,24 @@ void linear_i8(const LinearArgs& a, Stream& stream) {
 template <const Isa* (*isa)()>
 void attention(const AttentionArgs& a, Stream& stream) {
   const auto texts = static_cast<int64_t>(a.q_starts.size()) - 1;
-  const int64_t width = a.heads * a.head_size;
+  const int64_t size = a.head_size, width = a.heads * size;
   stream.pool().run(texts * a.heads, [&](int64_t task, int worker) {
-    const int64_t text = task / a.heads, column = task % a.heads * a.head_size;
+    const int64_t text = task / a.heads, head = task % a.heads;
     const int64_t q = a.q_starts[text], k = a.k_starts[text];
     const int64_t queries = a.q_starts[text + 1] - q, keys = a.k_starts[text + 1] - k;
     if (queries == 0) return;
-    const int64_t scratch = cpu::attention_scratch_floats(keys, a.head_size) * 4;
-    isa()->attention_head({.q = a.q + q * a.q_stride + column,
-                           .k = a.k + k * a.k_stride + column,
-                           .v = a.v + k * a.v_stride + column,
-                           .out = a.out + q * width + column,
-                           .q_stride = a.q_stride,
-                           .k_stride = a.k_stride,
-                           .v_stride = a.v_stride,
+    const int64_t scratch = cpu::attention_scratch_floats(keys, size) * 4;
+    isa()->attention_head({.q = a.q + (head * a.q_rows + q) * size,
+                           .k = a.k + (head * a.k_rows + k) * size,
+                           .v = a.v + (head * a.k_rows + k) * size,
+                           .out = a.out + q * width + head * size,
+                           .q_stride = size,
+                           .k_stride = size,
+                           .v_stride = size,
                            .out_stride = width,
                            .queries = queries,
                            .keys = keys,
-                           .head_size = a.head_size,
+                           .head_size = size,
                            .scale = a.scale,
                            .scratch = static_cast<float*>(stream.scratch(worker, scratch))});
   });
@@ -184,8 +182,10 @@ void embed_sum(const EmbedSumArgs& a, Stream& stream) {
 }
 
 void gather_rows(const GatherRowsArgs& a, Stream&) {
-  for (size_t i = 0; i < a.rows.size(); ++i)
-    std::copy_n(a.x + a.rows[i] * a.x_stride, a.cols, a.out + static_cast<int64_t>(i) * a.cols);
+  float* out = a.out;
+  for (int64_t plane = 0; plane < a.planes; ++plane)
+    for (const int32_t row : a.rows)
+      out = std::copy_n(a.x + (plane * a.x_rows + row) * a.cols, a.cols, out);
 }
 
 void mean_rows(const MeanRowsArgs& a, Stream& stream) {

@@ -12,14 +12,22 @@ constexpr int kPanel = 16;  // columns of a packed weight panel
 
 enum class Act : int32_t { kNone, kGelu };
 
+// Where a product's results go: blocks of columns one after the other, each with its rows `block`
+// apart. One block of all N columns is a dense matrix; blocks of a head's size are what attention
+// reads.
+struct Out {
+  float* data;
+  int64_t block;         // columns of a block
+  int64_t block_stride;  // elements from block to block
+};
+
 // out[r, n] = act(sum_k x[r, k] * w[n, k] + bias[n]), summed over k in order, fused, in f32.
 struct LinearF32 {
   const float* x;
   int64_t x_stride;     // elements from row to row
   const float* panels;  // [ceil(N / 16), K, 16]
   const float* bias;    // [panels * 16]
-  float* out;
-  int64_t out_stride;
+  Out out;
   int64_t k, n;
   Act act;
   float* scratch;  // [rows of the range rounded up to the row tile, k], 64-byte aligned
@@ -52,8 +60,7 @@ struct LinearI8 {
   const int32_t* w_sum;  // [panels * 16] sum over k of w
   const float* w_scale;  // [panels * 16]
   const float* bias;     // [panels * 16]
-  float* out;
-  int64_t out_stride;
+  Out out;
   int64_t k4, n;  // k4: K / 4 rounded up
   Act act;
   int32_t* scratch;  // [rows of the range rounded up to the row tile, k4], 64-byte aligned

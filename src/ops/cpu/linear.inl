@@ -69,13 +69,27 @@ inline __attribute__((always_inline)) void multiply(const float* x, const float*
 
 inline F32x16 activate(F32x16 x, Act act) { return act == Act::kGelu ? gelu(x) : x; }
 
-// Stores columns [16 * panel, 16 * panel + 16) of a row, as far as the row goes.
-inline void store_columns(float* row, int64_t panel, int64_t n, F32x16 value) {
-  const int64_t left = n - panel * kPanel;
-  if (left >= kPanel)
-    store(row + panel * kPanel, value);
+// Stores up to 16 values of one row.
+inline void store_row(float* row, F32x16 value, int64_t count) {
+  if (count >= kPanel)
+    store(row, value);
   else
-    store(row + panel * kPanel, value, static_cast<int>(left));
+    store(row, value, static_cast<int>(count));
+}
+
+// Stores columns [16 * panel, 16 * panel + 16) of a row, as far as there are n of them.
+inline void store_columns(const Out& out, int64_t row, int64_t panel, int64_t n, F32x16 value) {
+  const int64_t column = panel * kPanel;
+  if (out.block % kPanel == 0 || out.block == n) {  // a panel lies within one block
+    const int64_t block = column / out.block;
+    float* to = out.data + block * out.block_stride + row * out.block + column % out.block;
+    return store_row(to, value, n - column);
+  }
+  float lanes[kPanel];
+  store(lanes, value);
+  for (int64_t c = column; c < n && c < column + kPanel; ++c)
+    out.data[c / out.block * out.block_stride + row * out.block + c % out.block] =
+        lanes[c - column];
 }
 
 template <int R, int P>
@@ -86,8 +100,7 @@ void linear_tile(const LinearF32& a, const float* x, int64_t row, int64_t panel)
   for (int p = 0; p < P; ++p) {
     const F32x16 bias = load(a.bias + (panel + p) * kPanel);
     for (int r = 0; r < R; ++r)
-      store_columns(a.out + (row + r) * a.out_stride, panel + p, a.n,
-                    activate(add(sums[r][p], bias), a.act));
+      store_columns(a.out, row + r, panel + p, a.n, activate(add(sums[r][p], bias), a.act));
   }
 }
 
@@ -173,15 +186,37 @@ void linear_tile(const LinearI8& a, const int32_t* q, int64_t row, int64_t panel
     for (int r = 0; r < R; ++r) {
       const F32x16 exact = less_zero_point(sums[r][p], a.zero[row + r], a.w_sum + column);
       const F32x16 value = fma(exact, mul(splat(a.scale[row + r]), w_scale), bias);
-      store_columns(a.out + (row + r) * a.out_stride, panel + p, a.n, activate(value, a.act));
+      store_columns(a.out, row + r, panel + p, a.n, activate(value, a.act));
     }
   }
 }
 
-// Lays `rows` rows of k values out as [k][rows].
+// Lays `rows` rows of k 32-bit values out as [k][rows]: blocks of four by four where vectors allow.
 template <typename T>
 inline void transpose_tile(const T* x, int64_t stride, int64_t rows, int64_t k, T* out) {
-  for (int64_t r = 0; r < rows; ++r)
+  static_assert(sizeof(T) == 4);
+  int64_t done = 0;  // rows
+#if defined(__AVX2__)
+  const auto* from = reinterpret_cast<const float*>(x);
+  auto* to = reinterpret_cast<float*>(out);
+  for (; done + 4 <= rows; done += 4) {
+    const float* row = from + done * stride;
+    int64_t i = 0;
+    for (; i + 4 <= k; i += 4) {
+      __m128 a = _mm_loadu_ps(row + i), b = _mm_loadu_ps(row + stride + i);
+      __m128 c = _mm_loadu_ps(row + 2 * stride + i), d = _mm_loadu_ps(row + 3 * stride + i);
+      _MM_TRANSPOSE4_PS(a, b, c, d);
+      float* column = to + i * rows + done;
+      _mm_storeu_ps(column, a);
+      _mm_storeu_ps(column + rows, b);
+      _mm_storeu_ps(column + 2 * rows, c);
+      _mm_storeu_ps(column + 3 * rows, d);
+    }
+    for (; i < k; ++i)
+      for (int64_t r = done; r < done + 4; ++r) to[i * rows + r] = from[r * stride + i];
+  }
+#endif
+  for (int64_t r = done; r < rows; ++r)
     for (int64_t i = 0; i < k; ++i) out[i * rows + r] = x[r * stride + i];
 }
 
