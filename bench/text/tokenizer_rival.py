@@ -3,8 +3,8 @@
 
 Each engine is a new process, so cold is its first pass over texts it never saw. The wheel runs encode_batch_fast, its
 fastest call (no offsets), on one thread; winnow's figure includes truncation and special tokens, as the wheel's does.
-Ratios are of
-processor time, so that a busy machine does not tilt them. Figures for scifact (each document with a query), Chinese, and hostile texts without a space.
+Ratios are of processor time, so that a busy machine does not tilt them. Texts: scifact (each document with a query),
+Chinese, and hostile ones without a space.
 """
 import argparse
 import glob
@@ -15,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-
-WHEEL = "wheel"
 
 
 def scifact(shared):
@@ -69,7 +67,7 @@ def lines_of(command):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bench", default="build/release/bench/text/bench_tokenizer", help="the bench_tokenizer binary")
+    parser.add_argument("--bench", default="build/release/bench/text/bench_tokenizer", help="the binary")
     parser.add_argument("--model", help="a folder with tokenizer.json; default: bge-small-en of $WINNOW_MODELS")
     parser.add_argument("--max-length", type=int, default=512)
     parser.add_argument("--rival", nargs=2, metavar=("TOKENIZER", "TEXTS"), help=argparse.SUPPRESS)
@@ -78,20 +76,21 @@ def main():
         return rival(*args.rival, args.max_length)
     shared = pathlib.Path(os.environ["WINNOW_SHARED"])
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
-    english = pathlib.Path(args.model or pathlib.Path(os.environ.get("WINNOW_MODELS", cache / "winnow/models")) / "bge-small-en")
-    for name, make, model in (("scifact", scifact, english), ("chinese", chinese, shared / "data/tokenizers/bge-small-zh"),
-                              ("hostile", hostile, english)):
+    models = pathlib.Path(os.environ.get("WINNOW_MODELS", cache / "winnow/models"))
+    english, zh = pathlib.Path(args.model or models / "bge-small-en"), shared / "data/tokenizers/bge-small-zh"
+    for name, make, model in (("scifact", scifact, english), ("chinese", chinese, zh), ("hostile", hostile, english)):
         with tempfile.TemporaryDirectory() as folder:
             texts = pathlib.Path(folder, "texts.jsonl")
             texts.write_text("".join(json.dumps(t, ensure_ascii=False) + "\n" for t in make(shared)), encoding="utf-8")
-            theirs = lines_of([sys.executable, __file__, "--rival", model / "tokenizer.json", texts, "--max-length", args.max_length])
+            theirs = lines_of([sys.executable, __file__, "--max-length", args.max_length,
+                               "--rival", model / "tokenizer.json", texts])
             ours = lines_of([args.bench, model, texts, args.max_length])
         for line in theirs + ours:
             print(json.dumps({"texts": name, **line}))
         speed = lambda rows, state: next(r["tokens_per_cpu_s"] for r in rows if r.get("state") == state)
+        ratio = {state: round(speed(ours, state) / speed(theirs, state), 1) for state in ("cold", "warm")}
         same = len({r["tokens"] for r in theirs + ours if "tokens" in r}) == 1
-        print(json.dumps({"texts": name, "bench": "tokenizer_ratio", "same_tokens": same,
-                          **{state: round(speed(ours, state) / speed(theirs, state), 1) for state in ("cold", "warm")}}), flush=True)
+        print(json.dumps({"texts": name, "bench": "tokenizer_ratio", "same_tokens": same, **ratio}), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,10 @@
 namespace winnow {
 namespace {
 
-Trie trie_of(const std::vector<std::string>& contents) {
+Trie trie_of(const std::vector<AddedToken>& tokens) {
   std::vector<std::pair<std::string_view, int32_t>> entries;
-  for (size_t i = 0; i < contents.size(); ++i)
-    entries.emplace_back(contents[i], static_cast<int32_t>(i));
+  for (size_t i = 0; i < tokens.size(); ++i)
+    entries.emplace_back(tokens[i].found, static_cast<int32_t>(i));
   return Trie(std::move(entries));
 }
 
@@ -46,30 +46,26 @@ std::vector<AddedToken> chosen(const std::vector<AddedToken>& tokens, bool norma
   return out;
 }
 
-std::vector<std::string> contents(const std::vector<AddedToken>& tokens,
-                                  const Normalizer* normalizer) {
-  std::vector<std::string> out;
-  for (const AddedToken& token : tokens) {
+std::vector<AddedToken> with_found(std::vector<AddedToken> tokens, const Normalizer* normalizer) {
+  for (AddedToken& token : tokens) {
     Normalized n = decode(token.content, 0);
-    if (normalizer) normalizer->apply(n);
-    std::string text;
-    for (const char32_t c : n.text) append_utf8(text, c);
-    if (text.empty())
+    if (token.normalized && normalizer) normalizer->apply(n);
+    for (const char32_t c : n.text) append_utf8(token.found, c);
+    if (token.found.empty())
       fail(Code::kCorrupt, "added token \"", token.content,
            "\": want some text left by the normalizer, got none");
-    out.push_back(std::move(text));
   }
-  return out;
+  return tokens;
 }
 
 }  // namespace
 
-AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens,
-                                   const std::vector<std::string>& content)
-    : tokens_(std::move(tokens)), trie_(trie_of(content)) {
-  for (const std::string& text : content) starts_[static_cast<unsigned char>(text[0])] = true;
+AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens)
+    : tokens_(std::move(tokens)), trie_(trie_of(tokens_)) {
+  for (const AddedToken& token : tokens_)
+    starts_[static_cast<unsigned char>(token.found[0])] = true;
   if (std::count(starts_.begin(), starts_.end(), true) == 1)
-    only_start_ = static_cast<unsigned char>(content[0][0]);
+    only_start_ = static_cast<unsigned char>(tokens_[0].found[0]);
 }
 
 size_t AddedTokenFinder::next_start(std::string_view text, size_t from) const {
@@ -118,9 +114,9 @@ void AddedTokenFinder::split(std::string_view text, std::vector<Part>& parts) co
 }
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Normalizer* normalizer)
-    : tokens_(std::move(tokens)),
-      raw_(chosen(tokens_, false), contents(chosen(tokens_, false), nullptr)),
-      normalized_(chosen(tokens_, true), contents(chosen(tokens_, true), normalizer)) {}
+    : tokens_(with_found(std::move(tokens), normalizer)),
+      raw_(chosen(tokens_, false)),
+      normalized_(chosen(tokens_, true)) {}
 
 AddedTokens AddedTokens::from_json(const Json* json, const Model& model,
                                    const Normalizer* normalizer) {

@@ -25,6 +25,8 @@ struct AddedToken {
   bool lstrip = false;       // takes the white space before it
   bool rstrip = false;       // takes the white space after it
   bool normalized = false;   // looked for after normalization, and normalized itself
+  std::string found =
+      {};  // what is looked for, and what its id decodes to: content, or that normalized
 };
 
 // A part of a text: bytes [begin, end), and the token that stands there, if one does.
@@ -36,9 +38,8 @@ struct Part {
 // Finds a set of tokens in a text: leftmost, then longest.
 class AddedTokenFinder {
  public:
-  // `content` is what is looked for: the tokens' own, or normalized. The first of equal contents
-  // counts.
-  AddedTokenFinder(std::vector<AddedToken> tokens, const std::vector<std::string>& content);
+  // The first of tokens that are looked for alike counts.
+  explicit AddedTokenFinder(std::vector<AddedToken> tokens);
 
   bool empty() const { return tokens_.empty(); }
 

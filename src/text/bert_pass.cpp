@@ -16,6 +16,7 @@ static_assert(std::endian::native == std::endian::little,
               "eight bytes of text are read as one number");
 
 constexpr int kCacheBits = 15;  // 2 MB, of which only the lines of seen words are touched
+constexpr size_t kAhead = 16;   // words read before the first of them is looked up
 constexpr uint64_t kOnes = 0x0101010101010101u, kHighs = 0x80 * kOnes;
 
 uint64_t load8(const char* from, const char* end) {
@@ -88,38 +89,62 @@ class BertPass::Run {
 
   bool words() {
     while (at_ < text_.size())
-      if ((offsets_ || !quick_word()) && !any_word()) return false;
+      if ((offsets_ || !quick_words()) && !any_word()) return false;
     ids_.finish(ids_.size());
     return true;
   }
 
  private:
-  // A word of ASCII that the cache knows, or a single ASCII separator.
-  bool quick_word() {
-    const char* const from = text_.data() + at_;
-    const char* const end = text_.data() + text_.size();
-    const auto byte = static_cast<unsigned char>(*from);
-    if (byte >= 0x80) return false;
+  // A word of ASCII by its key, or (size 0) a token of its own.
+  struct Item {
     WordKey key;
-    const size_t size = read_word(from, end, pass_.fold_, key);
+    size_t size = 0;
+    int32_t id = 0;
+  };
+
+  // Reads on over words and separators of ASCII, some words ahead of looking them up: their places
+  // in the cache are on the way from memory meanwhile. False when there is none here.
+  bool quick_words() {
+    size_t count = 0;
+    const char* at = text_.data() + at_;
+    const char* const end = text_.data() + text_.size();
+    while (count < items_.size() && at < end && read_item(at, end, items_[count])) {
+      if (items_[count].size > 0 || items_[count].id >= 0) ++count;
+    }
+    const auto read = static_cast<size_t>(at - text_.data()) - at_;
+    for (size_t i = 0; i < count; ++i) {
+      if (items_[i].size > 0)
+        look_up(items_[i].key,
+                {reinterpret_cast<const char*>(items_[i].key.words), items_[i].size});
+      else
+        ids_.push(items_[i].id);
+    }
+    at_ += read;
+    return read > 0;
+  }
+
+  // Moves `at` over a word and a space after it, or a separator (id -1 for white space); false on
+  // anything else.
+  bool read_item(const char*& at, const char* end, Item& item) {
+    const auto byte = static_cast<unsigned char>(*at);
+    if (byte >= 0x80) return false;
+    item = {};
+    const size_t size = read_word(at, end, pass_.fold_, item.key);
     if (size == 0) {
       const Entry entry = pass_.map_.at(byte);
-      if (entry.fate() == Fate::kAlone)
-        ids_.push(static_cast<int32_t>(entry.payload()));
-      else if (entry.fate() != Fate::kSpace)
-        return false;
-      ++at_;
+      if (entry.fate() != Fate::kAlone && entry.fate() != Fate::kSpace) return false;
+      item.id = entry.fate() == Fate::kAlone ? static_cast<int32_t>(entry.payload()) : -1;
+      ++at;
       return true;
     }
     if (size > WordKey::kMaxBytes) return false;
-    if (from + size < end && !pass_.ends_word_[static_cast<unsigned char>(from[size])])
-      return false;
-    key.set_size(size);
-    const int count = pass_.cache_.find(key, ids_.room(WordCache::kMaxIds));
-    ids_.advance(static_cast<size_t>(count));
-    at_ += count > 0 ? size : 0;
-    if (count > 0 && at_ < text_.size() && text_[at_] == ' ') ++at_;
-    return count > 0;
+    if (at + size < end && !pass_.ends_word_[static_cast<unsigned char>(at[size])]) return false;
+    item.key.set_size(size);
+    item.size = size;
+    pass_.cache_.prefetch(item.key);
+    at += size;
+    if (at < end && *at == ' ') ++at;
+    return true;
   }
 
   // Reads to the end of a word of any kind; false when the text needs the general way.
@@ -194,21 +219,31 @@ class BertPass::Run {
   }
 
   void cached_pieces() {
-    const bool fits = word_.size() <= WordKey::kMaxBytes;
-    WordKey key;
-    if (fits) {
-      key = WordKey::of(word_);
-      const int count = pass_.cache_.find(key, ids_.room(WordCache::kMaxIds));
-      ids_.advance(static_cast<size_t>(count));
-      if (count > 0) return;
-    }
+    if (word_.size() <= WordKey::kMaxBytes)
+      look_up(WordKey::of(word_), word_);
+    else
+      split(word_);
+  }
+
+  // The tokens of a word from the cache, or from the model and then into the cache.
+  void look_up(const WordKey& key, std::string_view word) {
+    const int count = pass_.cache_.find(key, ids_.room(WordCache::kMaxIds));
+    ids_.advance(static_cast<size_t>(count));
+    if (count > 0) return;
+    const size_t before = ids_.size();
+    const int32_t* const ids = split(word);
+    const size_t made = ids_.size() - before;
+    if (made <= WordCache::kMaxIds) pass_.cache_.put(key, ids, static_cast<int>(made));
+  }
+
+  // The tokens of a word from the model; returns where they stand.
+  const int32_t* split(std::string_view word) {
     pieces_.clear();
-    pass_.model_->tokenize(word_, pieces_);
+    pass_.model_->tokenize(word, pieces_);
     int32_t* const out = ids_.room(pieces_.size());
     for (size_t i = 0; i < pieces_.size(); ++i) out[i] = pieces_[i].id;
     ids_.advance(pieces_.size());
-    if (fits && pieces_.size() <= WordCache::kMaxIds)
-      pass_.cache_.put(key, out, static_cast<int>(pieces_.size()));
+    return out;
   }
 
   void place_pieces() {
@@ -228,6 +263,7 @@ class BertPass::Run {
   int32_t index_;  // of the code point at at_; only kept up when offsets are asked for
   std::vector<Offset>* offsets_;
   IdSink ids_;
+  std::array<Item, kAhead> items_;
 
   // The word so far.
   std::string word_, char_;

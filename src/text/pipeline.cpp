@@ -57,7 +57,7 @@ Pipeline::Pipeline(PipelineParts parts) : parts_(std::move(parts)) {
   for (int32_t id = 0; id < parts_.model->size(); ++id)
     tokens_[static_cast<size_t>(id)] = parts_.model->token(id);
   for (const AddedToken& token : parts_.added.tokens()) {
-    tokens_[static_cast<size_t>(token.id)] = token.content;
+    tokens_[static_cast<size_t>(token.id)] = token.found;
     special_[static_cast<size_t>(token.id)] = token.special;
   }
   const auto bert = parts_.normalizer ? parts_.normalizer->bert() : std::nullopt;

@@ -130,6 +130,9 @@ TEST_CASE("added tokens take white space, want whole words and are normalized as
   CHECK(t->tokenize("<l><l><l>").ids == Ids{33, 29});
   CHECK(t->vocab_size() == 34);
   CHECK(t->token_id("<r>") == 30);
+  CHECK(t->token_id("STRAße") == 32);
+  CHECK(t->token(32) == "straße");  // as the library names it
+  CHECK(t->decode(Ids{8, 32}, false) == "hello straße");
   CHECK_FALSE(t->is_special(30));
 }
 
