@@ -97,16 +97,17 @@ def check_function_sizes():
 
 
 def check_built():
-    """Every source is named by a CMakeLists.txt in its folder or above it."""
+    """Every source, test and example is named by a CMakeLists.txt in its folder or above it."""
     lists = {p.parent: p.read_text(encoding="utf-8") for p in files("CMakeLists.txt")}
-    for path in files(".cpp", "_test.py", "_test.sh"):
+    examples = [p for p in files(".py", ".sh") if p.parent == ROOT / "examples"]
+    for path in files(".cpp", "_test.py", "_test.sh") + examples:
         above = [lists[folder] for folder in path.parents if folder in lists and folder != ROOT]
         words = [re.escape(str(path.relative_to(folder))) for folder in path.parents if folder in lists]
         words.append(re.escape(re.sub(r"_(fuzz|test|bench)$", "", path.stem)) + r"(?![\w.])")
         words.append(re.escape(path.stem) + r"(?![\w.])")
         if path == ROOT / "tests" / "main.cpp":
             continue  # cmake/Rooms.cmake adds it to every test binary
-        if not any(re.search(r"(?<![\w/])" + word, text) for text in above for word in words):
+        if not any(re.search(r"(?<!\w)(?<!\w/)" + word, text) for text in above for word in words):
             yield f"{name(path)}: no target builds it"
 
 

@@ -82,6 +82,9 @@ class LintTest(unittest.TestCase):
     def test_a_test_that_no_target_builds_is_found(self):
         self.finds("tests/base/lost_test.cpp", "int x;\n", "tests/base/lost_test.cpp: no target builds it")
 
+    def test_an_example_that_no_test_runs_is_found(self):
+        self.finds("examples/lost.sh", "exit 0\n", "examples/lost.sh: no target builds it")
+
     def test_a_test_named_only_as_part_of_another_is_found(self):
         self.finds("tests/base/or_test.cpp", "int x;\n", "tests/base/or_test.cpp: no target builds it")
 
