@@ -1,0 +1,73 @@
+// The HTTP server: TEI's, Cohere's, Jina's and OpenAI's routes over one or more engines.
+// docs/http_api.md has the routes.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace winnow {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";
+  int port = 3000;  // 0: any free one, see Server::port
+
+  // Work admitted at a time; one more is answered 429 with Retry-After. A request is one, whatever
+  // it holds.
+  int max_concurrent_requests = 512;
+  int max_connections = 4096;                // open sockets; one more is closed at once
+  int64_t payload_limit_bytes = 32'000'000;  // of a body (413); TEI's 2 MB refuses 10,000 passages
+  int64_t header_limit_bytes = 16'384;       // of a request's head (431)
+  int max_client_batch_size =
+      10'000;  // inputs of one request (422); TEI's 32 is a frequent first failure
+
+  std::chrono::milliseconds request_timeout{
+      0};  // of a request's work (504); 0: none; a client may ask for less
+  std::chrono::milliseconds client_timeout{
+      30'000};  // to send a request or take an answer, plus 1 s per 64 kB (408)
+  std::chrono::milliseconds idle_timeout{75'000};  // between a connection's requests
+  std::chrono::milliseconds drain_timeout{
+      30'000};  // for work in hand after drain; then it is cancelled
+
+  std::string api_key;        // not empty: wanted as `Authorization: Bearer KEY`, else 401
+  bool auto_truncate = true;  // what is too long is cut, where a request does not say
+  bool return_documents =
+      false;            // of /v1/rerank where a request does not say; Jina's clients expect true
+  bool strict = false;  // true: unknown fields of /v1/rerank and /v2/rerank are 422, as Cohere does
+};
+
+// Thread-safe. Serves from listen() to the end of run(); answers 503 to model routes until
+// set_ready().
+class Server {
+ public:
+  // The first engine of a route's kind serves requests that name no model. Observes the engines, so
+  // before any call.
+  Server(ServerOptions options, std::vector<std::shared_ptr<Engine>> engines);
+  ~Server();  // drains with no patience: cancels what is in hand
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Binds, listens and starts the threads. Throws kIo naming host and port when the system refuses.
+  void listen();
+  int port() const;  // the bound port; 0 before listen()
+
+  void set_ready();  // warm-up is done
+
+  // Blocks until a drain has ended. SIGTERM and SIGINT start one, a second signal cancels what is
+  // in hand.
+  void run();
+
+  // Stops accepting, closes idle connections, finishes what is in hand within drain_timeout.
+  // Returns at once.
+  void drain();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace winnow
