@@ -16,27 +16,31 @@ struct ServerOptions {
   std::string host = "127.0.0.1";
   int port = 3000;  // 0: any free one, see Server::port
 
-  // Work admitted at a time; one more is answered 429 with Retry-After. A request is one, whatever
-  // it holds.
+  // Requests in work at a time; one more is answered 429 with Retry-After. A request counts as one,
+  // whatever it holds.
   int max_concurrent_requests = 512;
-  int max_connections = 4096;                // open sockets; one more is closed at once
-  int64_t payload_limit_bytes = 32'000'000;  // of a body (413); TEI's 2 MB refuses 10,000 passages
-  int64_t header_limit_bytes = 16'384;       // of a request's head (431)
-  int max_client_batch_size =
-      10'000;  // inputs of one request (422); TEI's 32 is a frequent first failure
+  // Open sockets; one more is closed at once.
+  int max_connections = 4096;
+  // Of a body (413). TEI's 2 MB refuses 10,000 passages.
+  int64_t payload_limit_bytes = 32'000'000;
+  // Of a request's head (431).
+  int64_t header_limit_bytes = 16'384;
+  // Inputs of one request (422). TEI's 32 is a frequent first failure.
+  int max_client_batch_size = 10'000;
 
-  std::chrono::milliseconds request_timeout{
-      0};  // of a request's work (504); 0: none; a client may ask for less
-  std::chrono::milliseconds client_timeout{
-      30'000};  // to send a request or take an answer, plus 1 s per 64 kB (408)
-  std::chrono::milliseconds idle_timeout{75'000};  // between a connection's requests
-  std::chrono::milliseconds drain_timeout{
-      30'000};  // for work in hand after drain; then it is cancelled
+  // Of a request's work (504); 0: none. A client may ask for less with X-Request-Timeout-Ms.
+  std::chrono::milliseconds request_timeout{0};
+  // For a client to send a request (408) or to take an answer; 1 s more for every 64 kB.
+  std::chrono::milliseconds client_timeout{30'000};
+  // Between the requests of a connection.
+  std::chrono::milliseconds idle_timeout{75'000};
+  // For the work in hand after drain; then it is cancelled.
+  std::chrono::milliseconds drain_timeout{30'000};
 
   std::string api_key;        // not empty: wanted as `Authorization: Bearer KEY`, else 401
-  bool auto_truncate = true;  // what is too long is cut, where a request does not say
+  bool auto_truncate = true;  // cut what is too long, where a request does not say
   bool return_documents =
-      false;            // of /v1/rerank where a request does not say; Jina's clients expect true
+      false;            // of /v1/rerank where a request does not say; Jina's default is true
   bool strict = false;  // true: unknown fields of /v1/rerank and /v2/rerank are 422, as Cohere does
 };
 
