@@ -82,6 +82,11 @@ std::string milliseconds(double seconds) {
   return std::to_string(static_cast<int64_t>(std::llround(seconds * 1e3)));
 }
 
+int64_t unix_seconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(now).count();
+}
+
 std::shared_ptr<spdlog::logger> stderr_logger() {
   if (auto logger = spdlog::get("winnow")) return logger;
   return spdlog::stderr_color_mt("winnow");
@@ -119,6 +124,8 @@ bool is_json_type(std::string_view content_type) {
 
 // A request being served, and how that went.
 struct Dispatcher::Served {
+  explicit Served(const HttpRequest& http) : request(http) {}
+
   const HttpRequest& request;
   Clock::time_point start = Clock::now();
   Work work;
@@ -130,6 +137,7 @@ Dispatcher::Dispatcher(ServerOptions options, std::vector<std::shared_ptr<Engine
                        Workers& workers)
     : options_(std::move(options)),
       models_(engines),
+      service_{options_, models_, unix_seconds()},
       log_(stderr_logger()),
       workers_(workers),
       metrics_(engines) {}
@@ -166,7 +174,7 @@ std::optional<HttpResponse> Dispatcher::refuse_by_head(const HttpRequest& head) 
   std::string allow;
   const Route* route = find_route(head.method, head.path, allow);
   if (!route || authorized(*route, head)) return std::nullopt;
-  Served served{.request = head};
+  Served served(head);
   served.failure = "validation";
   served.failure_text = "want a valid API key";
   HttpResponse response = status_response(route->family, 401, "Validation", "invalid API key");
@@ -180,7 +188,7 @@ std::optional<HttpResponse> Dispatcher::refuse_unserved(const Route& route,
                                                         const HttpRequest& request) {
   if (std::optional<HttpResponse> refused = refuse_by_head(request)) return refused;
   if (!route.works) return std::nullopt;
-  Served served{.request = request};
+  Served served(request);
   std::optional<HttpResponse> response;
   if (!is_json_type(request.content_type)) {
     served.failure = "validation";
@@ -202,8 +210,9 @@ std::optional<HttpResponse> Dispatcher::refuse_unserved(const Route& route,
 }
 
 HttpResponse Dispatcher::refuse(int status, std::string_view path, std::string_view message) {
-  const HttpRequest request{.method = "", .path = std::string(path)};
-  Served served{.request = request};
+  HttpRequest request;
+  request.path = path;
+  Served served(request);
   served.failure_text = message;
   HttpResponse response = status_response(family_of(path), status, "Validation", message);
   finish(kUnrouted, served, response);
@@ -211,7 +220,7 @@ HttpResponse Dispatcher::refuse(int status, std::string_view path, std::string_v
 }
 
 HttpResponse Dispatcher::serve(const Route& route, const HttpRequest& request) {
-  Served served{.request = request};
+  Served served(request);
   HttpResponse response = run(route, request, served);
   finish(route, served, response);
   return response;

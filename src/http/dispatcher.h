@@ -82,7 +82,7 @@ class Dispatcher {
 
   const ServerOptions options_;
   const Models models_;
-  const Service service_{options_, models_};
+  const Service service_;
   const std::shared_ptr<spdlog::logger> log_;
   Workers& workers_;
   Metrics metrics_;

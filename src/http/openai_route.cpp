@@ -1,6 +1,5 @@
 #include "http/openai_route.h"
 
-#include <chrono>
 #include <limits>
 
 #include "http/base64.h"
@@ -10,14 +9,6 @@ namespace winnow {
 namespace {
 
 constexpr std::string_view kModels = "/v1/models";
-
-// When this process began to serve: a model card's `created`.
-int64_t started_s() {
-  static const int64_t started = std::chrono::duration_cast<std::chrono::seconds>(
-                                     std::chrono::system_clock::now().time_since_epoch())
-                                     .count();
-  return started;
-}
 
 }  // namespace
 
@@ -91,14 +82,14 @@ HttpResponse get_models(const HttpRequest&, const Service& service, Work&) {
   JsonWriter json;
   json.begin_object().member("object", "list").key("data").begin_array();
   for (const ModelInfo* model : service.models.infos())
-    json.raw(model_card_json(*model, started_s()));
+    json.raw(model_card_json(*model, service.started_s));
   return ok(json.end_array().end_object().take());
 }
 
 HttpResponse get_model(const HttpRequest& http, const Service& service, Work& work) {
   const std::string name = http.path.substr(kModels.size() + 1);
   service.models.choose(Need::kTokenize, name, UnknownModel::kNotFound, work);
-  return ok(model_card_json(*work.model, started_s()));
+  return ok(model_card_json(*work.model, service.started_s));
 }
 
 }  // namespace winnow

@@ -14,6 +14,10 @@ ClassifyInput text_or_pair(const Json& list) {
   return input;
 }
 
+std::string label_name(const std::vector<std::string>& labels, int label) {
+  return static_cast<size_t>(label) < labels.size() ? labels[label] : cat("LABEL_", label);
+}
+
 }  // namespace
 
 TeiPredict parse_tei_predict(const Json& body, const ServerOptions& options) {
@@ -52,7 +56,7 @@ std::string tei_predict_json(const TeiPredict& want,
     for (const LabelScore& score : one)
       json.begin_object()
           .member("score", score.score)
-          .member("label", labels.at(score.label))
+          .member("label", label_name(labels, score.label))
           .end_object();
     json.end_array();
   }
