@@ -21,7 +21,6 @@ using std::chrono::milliseconds;
 
 // What a client may send ahead while a request is served; then its socket is left alone.
 constexpr size_t kAheadBytes = 64 << 10;
-constexpr int64_t kSlowestBytesPerMs = 64;  // beyond the client timeout
 constexpr milliseconds kLinger{2000};
 
 // Every handler runs on the socket's strand, so nothing here is locked. At any time at most one
@@ -273,8 +272,11 @@ class HttpConnection final : public Connection,
     socket_.close(ignored);
   }
 
-  static milliseconds transfer_time(uint64_t bytes) {
-    return milliseconds(static_cast<int64_t>(bytes) / kSlowestBytesPerMs);
+  // What a slow but honest client needs beyond its timeout.
+  milliseconds transfer_time(uint64_t bytes) const {
+    const double seconds = static_cast<double>(bytes) /
+                           static_cast<double>(dispatcher_.options().slowest_client_bytes_per_s);
+    return milliseconds(static_cast<int64_t>(seconds * 1e3));
   }
 
   void arm(milliseconds time) {

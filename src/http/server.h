@@ -30,8 +30,9 @@ struct ServerOptions {
 
   // Of a request's work (504); 0: none. A client may ask for less with X-Request-Timeout-Ms.
   std::chrono::milliseconds request_timeout{0};
-  // For a client to send a request (408) or to take an answer; 1 s more for every 64 kB.
+  // For a client to send a request (408) or to take an answer, and the rate that earns it more.
   std::chrono::milliseconds client_timeout{30'000};
+  int64_t slowest_client_bytes_per_s = 64'000;
   // Between the requests of a connection.
   std::chrono::milliseconds idle_timeout{75'000};
   // For the work in hand after drain; then it is cancelled.

@@ -1,6 +1,5 @@
 """The official openai and cohere clients, and Jina's shape, against `winnow serve`."""
 import base64
-import json
 import unittest
 import uuid
 

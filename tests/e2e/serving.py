@@ -47,7 +47,9 @@ class Serving:
         self.url = self.process.stdout.readline().strip()  # printed once the models are warm
         if not self.url.startswith("http://"):
             self.process.wait(PATIENCE_S)
-            raise AssertionError(f"winnow serve did not start: {self.stderr()}")
+            errors = self.stderr()
+            self.__exit__()
+            raise AssertionError(f"winnow serve did not start: {errors}")
         self.host, self.port = urllib.parse.urlsplit(self.url).netloc.split(":")
         self.port = int(self.port)
 
@@ -86,13 +88,8 @@ class Serving:
     def post(self, path, body, headers=None):
         return self.ask("POST", path, body, headers)
 
-    def connect(self, receive_buffer=None):
-        raw = socket.socket()
-        if receive_buffer:
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        raw.settimeout(PATIENCE_S)
-        raw.connect((self.host, self.port))
-        return raw
+    def connect(self):
+        return socket.create_connection((self.host, self.port), timeout=PATIENCE_S)
 
     def metric(self, name, **labels):
         """The sum of a metric's samples that have these labels."""

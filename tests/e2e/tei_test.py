@@ -1,5 +1,4 @@
 """TEI's routes, asked by huggingface_hub's InferenceClient and field by field."""
-import json
 import math
 import struct
 import unittest
