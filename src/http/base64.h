@@ -7,6 +7,7 @@
 
 namespace winnow {
 
+// A letter for every six bits, padded with = to fours.
 std::string base64(std::span<const std::byte> bytes);
 
 // The base64 of a vector's values as little-endian float32, which is what OpenAI's clients decode.

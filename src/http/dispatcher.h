@@ -34,6 +34,7 @@ struct Route {
                        // where it was read
 };
 
+// The route table.
 std::span<const Route> routes();
 
 // The route of a request; null when no route has that path, or none with that method: then `allow`
@@ -65,6 +66,7 @@ class Dispatcher {
   // The answer to what is no request, or not a whole one: 400, 408, 413, 431. `path` may be empty.
   HttpResponse refuse(int status, std::string_view path, std::string_view message);
 
+  // Before it is ready, and again when it stops, model routes and /health are 503.
   void set_ready(bool ready) { ready_ = ready; }
   const ServerOptions& options() const { return options_; }
   std::atomic<int64_t>& connections() { return connections_; }

@@ -41,6 +41,7 @@ class Metrics {
   explicit Metrics(const std::vector<std::shared_ptr<Engine>>& engines);
   ~Metrics();
 
+  // Counts a request once it has its answer.
   void count(const Answered& answered, const Work& work);
 
   // The text format, version 0.0.4.

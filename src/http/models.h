@@ -19,6 +19,7 @@ enum class Need { kRerank, kEmbed, kClassify, kTokenize };
 // What to do with a `model` that no engine has: TEI's routes serve the default, the others are 404.
 enum class UnknownModel { kDefault, kNotFound };
 
+// Whether a model of that kind can serve the need.
 bool can(ModelKind kind, Need need);
 
 // The index of the model of that name, else the first that can. A model whose kind is made for the

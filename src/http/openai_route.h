@@ -18,12 +18,14 @@ struct OpenaiEmbeddings {
   std::string model;
 };
 
+// Throws kInvalidArgument and kEmpty, naming the field.
 OpenaiEmbeddings parse_openai_embeddings(const Json& body, const ServerOptions& options);
 std::string openai_embeddings_json(const OpenaiEmbeddings& want,
                                    const std::vector<std::vector<float>>& vectors,
                                    const Work& work);
 HttpResponse post_openai_embeddings(const HttpRequest& http, const Service& service, Work& work);
 
+// {"id", "object": "model", "created", ...} of one model.
 std::string model_card_json(const ModelInfo& model, int64_t created_s);
 HttpResponse get_models(const HttpRequest& http, const Service& service, Work& work);
 

@@ -16,6 +16,7 @@ struct TeiRerank {
   std::string model;  // empty: the default
 };
 
+// Throws kInvalidArgument and kEmpty, naming the field.
 TeiRerank parse_tei_rerank(const Json& body, const ServerOptions& options);
 
 // [{"index", "score", "text" where asked}...] by descending score; then, for each refused text,

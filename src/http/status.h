@@ -12,6 +12,7 @@ namespace winnow {
 
 enum class ErrorFamily { kTei, kOpenai, kCohere };
 
+// The HTTP status of a code: one each.
 int status_of(ErrorFamily family, Code code);
 
 // TEI's word for a code: "Unhealthy", "Backend", "Overloaded", "Validation", "Tokenizer" or

@@ -18,6 +18,7 @@ struct TeiTokenize {
   std::string prompt_name, model;
 };
 
+// Throws kInvalidArgument and kEmpty, naming the field.
 TeiTokenize parse_tei_tokenize(const Json& body, const ServerOptions& options);
 
 // Appends [{"id", "text", "special", "start", "stop"}...] of one text: a plain token's text is the
