@@ -38,11 +38,14 @@ struct ServerOptions {
   // For the work in hand after drain; then it is cancelled.
   std::chrono::milliseconds drain_timeout{30'000};
 
-  std::string api_key;        // not empty: wanted as `Authorization: Bearer KEY`, else 401
-  bool auto_truncate = true;  // cut what is too long, where a request does not say
-  bool return_documents =
-      false;            // of /v1/rerank where a request does not say; Jina's default is true
-  bool strict = false;  // true: unknown fields of /v1/rerank and /v2/rerank are 422, as Cohere does
+  // Not empty: wanted as `Authorization: Bearer KEY`, else 401.
+  std::string api_key;
+  // Cut what is too long, where a request does not say.
+  bool auto_truncate = true;
+  // Of /v1/rerank, where a request does not say; Jina's own default is true.
+  bool return_documents = false;
+  // Unknown fields of /v1/rerank and /v2/rerank are 422, as Cohere does.
+  bool strict = false;
 };
 
 // Thread-safe. Serves from listen() to the end of run(); answers 503 to model routes until
