@@ -1,0 +1,42 @@
+// POST /v1/rerank and /v2/rerank, as Cohere and Jina have them, in one answer that clients of both
+// read. Source: both services' API references; docs/http_api.md, "Cohere and Jina".
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "http/route.h"
+#include "tasks/rerank.h"
+
+namespace winnow {
+
+enum class RankingVersion { kV1, kV2 };
+
+struct Ranking {
+  RerankRequest request;
+  std::vector<std::string>
+      ids;  // a document's `id` as JSON, empty where it has none; empty when none has
+  bool return_documents = false;
+  int max_tokens_per_doc = 0;  // 0: as many as fit
+  std::string model;           // empty: the default
+};
+
+// Documents are strings, or objects with `text` (or the fields that `rank_fields` names) and an
+// optional `id`. Throws kInvalidArgument and kEmpty, kUnsupported for an unknown field in strict
+// mode.
+Ranking parse_ranking(const Json& body, RankingVersion version, const ServerOptions& options);
+
+// Cuts each document that has more tokens than that, at a token's end.
+void cut_documents(std::vector<std::string>& documents, int max_tokens, const Tokenizer& tokenizer);
+
+// Throws the first refused document's error, naming its index: here a bad document fails the
+// request.
+std::string ranking_json(const Ranking& want, const RerankResponse& response, const Work& work,
+                         RankingVersion version, const std::string& id);
+
+HttpResponse post_v1_rerank(const HttpRequest& http, const Service& service, Work& work);
+HttpResponse post_v2_rerank(const HttpRequest& http, const Service& service, Work& work);
+
+}  // namespace winnow

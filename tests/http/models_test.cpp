@@ -1,0 +1,79 @@
+#include "http/models.h"
+
+#include <doctest/doctest.h>
+
+#include "http/throws.h"
+
+namespace winnow {
+namespace {
+
+using test::check_throws;
+
+struct Served {
+  std::vector<ModelInfo> infos;
+  std::vector<const ModelInfo*> pointers;
+
+  explicit Served(const std::vector<std::pair<std::string, ModelKind>>& models) {
+    for (const auto& [name, kind] : models) {
+      infos.emplace_back();
+      infos.back().name = name;
+      infos.back().kind = kind;
+    }
+    for (const ModelInfo& info : infos) pointers.push_back(&info);
+  }
+
+  std::string choose(Need need, std::string_view name,
+                     UnknownModel unknown = UnknownModel::kDefault) const {
+    return infos[choose_model(pointers, need, name, unknown)].name;
+  }
+};
+
+TEST_CASE("without a name the first model of the route's kind serves") {
+  const Served served({{"e1", ModelKind::kEmbedder},
+                       {"r1", ModelKind::kReranker},
+                       {"r2", ModelKind::kReranker},
+                       {"c1", ModelKind::kClassifier}});
+  CHECK(served.choose(Need::kRerank, "") == "r1");
+  CHECK(served.choose(Need::kEmbed, "") == "e1");
+  CHECK(served.choose(Need::kClassify, "") == "c1");
+  CHECK(served.choose(Need::kTokenize, "") == "e1");
+  CHECK(served.choose(Need::kRerank, "r2") == "r2");
+  CHECK(served.choose(Need::kClassify, "r2") == "r2");
+}
+
+TEST_CASE("a reranker classifies where there is no classifier") {
+  const Served served({{"e", ModelKind::kEmbedder}, {"r", ModelKind::kReranker}});
+  CHECK(served.choose(Need::kClassify, "") == "r");
+}
+
+TEST_CASE("a model of the wrong kind is refused in TEI's words") {
+  const Served served({{"e", ModelKind::kEmbedder}});
+  check_throws(Code::kUnsupported, "model is not a re-ranker model",
+               [&] { served.choose(Need::kRerank, ""); });
+  check_throws(Code::kUnsupported, "model is not a re-ranker model: e",
+               [&] { served.choose(Need::kRerank, "e"); });
+  check_throws(Code::kUnsupported, "model is not a classifier model",
+               [&] { served.choose(Need::kClassify, ""); });
+  const Served rerankers({{"r", ModelKind::kReranker}});
+  check_throws(Code::kUnsupported, "model is not an embedding model",
+               [&] { rerankers.choose(Need::kEmbed, ""); });
+}
+
+TEST_CASE("an unknown name is the default for TEI's routes and not found for the others") {
+  const Served served({{"a", ModelKind::kEmbedder}, {"b", ModelKind::kEmbedder}});
+  CHECK(served.choose(Need::kEmbed, "x") == "a");
+  check_throws(Code::kNotFound, "model `x` not found: this server has a, b",
+               [&] { served.choose(Need::kEmbed, "x", UnknownModel::kNotFound); });
+}
+
+TEST_CASE("parse_prompts reads sentence-transformers' prompts") {
+  const auto prompts = parse_prompts(
+      R"({"prompts":{"query":"query: ","document":"","odd":null},"default_prompt_name":null})",
+      "config");
+  CHECK(prompts.size() == 2);
+  CHECK(prompts.at("query") == "query: ");
+  CHECK(parse_prompts("{}", "config").empty());
+}
+
+}  // namespace
+}  // namespace winnow
