@@ -29,7 +29,7 @@ def environment(**more):
 
 class Done:
     def __init__(self, code, out, err):
-        self.code, self.bytes, self.out, self.err = code, out, out.decode(), err.decode()
+        self.code, self.bytes, self.out, self.err = code, out, out.decode(errors="replace"), err.decode()
 
 
 class ProgramTest(unittest.TestCase):
