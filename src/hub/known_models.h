@@ -25,6 +25,7 @@ struct KnownModel {
   Wheel wheel;
   std::string folder;              // inside the wheel, no slash at the end
   std::vector<std::string> files;  // inside that folder; all of them are required
+  std::string pooling = {};  // "cls" or "mean" where an embedder's files do not say; empty: they do
 };
 
 // The whole table, in the order in which to show it.

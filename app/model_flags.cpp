@@ -1,0 +1,129 @@
+#include "app/model_flags.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+#include "hub/cache.h"
+#include "hub/known_models.h"
+#include "hub/pull.h"
+
+namespace winnow {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A known name or hub id as it is, a folder's last part.
+std::string served_name(const std::string& model) {
+  if (!fs::is_directory(model)) return model;
+  const fs::path path = fs::absolute(model).lexically_normal();
+  return (path.has_filename() ? path : path.parent_path()).filename().string();
+}
+
+// The pooling of a model that winnow pull fetched, where its files leave it open; else "auto".
+std::string known_pooling(const std::string& folder) {
+  for (const KnownModel& known : known_models())
+    if (!known.pooling.empty() &&
+        fs::absolute(folder).lexically_normal() ==
+            (fs::absolute(models_folder()) / known.name).lexically_normal())
+      return known.pooling;
+  return "auto";
+}
+
+}  // namespace
+
+void add_config_flag(CLI::App& command, std::string& config) {
+  command
+      .add_option(
+          "--config", config,
+          "Settings file; without it ./winnow.yaml, then winnow/winnow.yaml in $XDG_CONFIG_HOME")
+      ->type_name("FILE");
+}
+
+void add_model_flags(CLI::App& command, ModelFlags& flags, const std::string& fallback) {
+  command
+      .add_option("-m,--model", flags.model,
+                  "A known name, a folder, or a Hugging Face id; without it " + fallback)
+      ->type_name("MODEL");
+  command.add_flag("--pull", flags.pull, "Fetch the model first when it is not on this machine");
+  add_config_flag(command, flags.config);
+}
+
+void add_compute_flags(CLI::App& command, ComputeFlags& flags) {
+  command
+      .add_option("--dtype", flags.dtype,
+                  "What to compute in; auto is int8 where the file's weights are")
+      ->check(CLI::IsMember({"auto", "f32", "int8"}))
+      ->type_name("TYPE");
+  command
+      .add_option("--threads", flags.threads,
+                  "Threads that compute; without it every CPU this process may use")
+      ->check(CLI::Range(1, 1024).description(""))
+      ->type_name("N");
+}
+
+void add_pooling_flag(CLI::App& command, ComputeFlags& flags) {
+  command
+      .add_option("--pooling", flags.pooling, "For an embedder whose files do not say how to pool")
+      ->check(CLI::IsMember({"auto", "cls", "mean"}))
+      ->type_name("POOLING");
+}
+
+void add_limit_flag(CLI::App& command, const std::string& name, Limits& limits) {
+  for (const LimitKey& key : limit_keys()) {
+    if (key.name != name) continue;
+    std::string flag = "--" + name;
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    command.add_option(flag, limits.*key.member, key.help)
+        ->check(CLI::Range(key.least, kMostOfLimit).description(""))
+        ->type_name("N");
+    return;
+  }
+  fail(Code::kInternal, "add_limit_flag: want a limit's name, got ", name);
+}
+
+Limits merged(const Limits& flags, const Limits& settings) {
+  Limits limits = settings;
+  for (const LimitKey& key : limit_keys())
+    if (flags.*key.member) limits.*key.member = flags.*key.member;
+  return limits;
+}
+
+std::string model_folder(const ModelEntry& model, const Settings& settings, bool pull_absent) {
+  std::string place = model.place;
+  for (const ModelEntry& entry : settings.models)
+    if (entry.name == model.place) place = entry.place;
+  try {
+    return resolve_model(place);
+  } catch (const Error& e) {
+    if (e.code() != Code::kNotFound || !pull_absent) throw;
+    return pull(place);
+  }
+}
+
+EngineOptions engine_options(const ModelEntry& model, const ComputeFlags& flags,
+                             const Settings& settings, bool pull_absent) {
+  EngineOptions options;
+  options.folder = model_folder(model, settings, pull_absent);
+  options.name = model.name.empty() ? served_name(model.place) : model.name;
+  options.dtype = flags.dtype.value_or(settings.dtype.value_or(options.dtype));
+  options.pooling = flags.pooling.value_or(settings.pooling.value_or(options.pooling));
+  if (options.pooling == "auto") options.pooling = known_pooling(options.folder);
+  options.threads =
+      static_cast<int>(flags.threads.value_or(settings.threads.value_or(options.threads)));
+  const Limits limits = merged(flags.limits, settings.limits);
+  options.max_length = static_cast<int>(limits.max_length.value_or(options.max_length));
+  options.max_batch_tokens =
+      static_cast<int>(limits.max_batch_tokens.value_or(options.max_batch_tokens));
+  options.max_queue_tokens =
+      static_cast<int>(limits.max_queue_tokens.value_or(options.max_queue_tokens));
+  return options;
+}
+
+std::unique_ptr<Engine> load_engine(const ModelFlags& flags, const ComputeFlags& compute,
+                                    const Settings& settings, const std::string& fallback) {
+  const std::string& model = flags.model.empty() ? fallback : flags.model;
+  return Engine::load(engine_options({"", model}, compute, settings, flags.pull));
+}
+
+}  // namespace winnow
