@@ -52,8 +52,10 @@ std::vector<std::vector<LabelScore>> decode_classify(const ClassifyRequest& requ
     std::vector<LabelScore> labels;
     for (size_t label = 0; label < scores.size(); ++label)
       labels.push_back({static_cast<int>(label), scores[label]});
-    std::stable_sort(labels.begin(), labels.end(),
-                     [](const LabelScore& a, const LabelScore& b) { return a.score > b.score; });
+    // By logit: a softmax that underflows would make ties of what is apart.
+    std::stable_sort(labels.begin(), labels.end(), [&](const LabelScore& a, const LabelScore& b) {
+      return outputs[i][a.label] > outputs[i][b.label];
+    });
     out.push_back(std::move(labels));
   }
   return out;
