@@ -90,6 +90,14 @@ int run(const Flags& flags) {
   return 0;
 }
 
+// A flag that is told apart from an absent one. Not CLI11's add_flag: that one takes an
+// optional<bool> for a counter and sets it to 0, which is false, before anything is parsed.
+void add_switch(CLI::App& app, const std::string& names, std::optional<bool>& value,
+                const std::string& help) {
+  app.add_flag_function(
+      names, [&value](int64_t count) { value = count > 0; }, help);
+}
+
 }  // namespace
 
 Command add_serve(CLI::App& program) {
@@ -111,12 +119,12 @@ Command add_serve(CLI::App& program) {
   app->add_option("--api-key", flags->api_key, "Wanted of clients as `Authorization: Bearer KEY`")
       ->envname("WINNOW_API_KEY")
       ->type_name("KEY");
-  app->add_flag("--auto-truncate,!--no-auto-truncate", flags->auto_truncate,
-                "Cut what is too long, where a request does not say; on unless told");
-  app->add_flag("--return-documents", flags->return_documents,
-                "Let /v1/rerank answer with the documents' text");
-  app->add_flag("--strict", flags->strict,
-                "Refuse unknown fields of rerank requests, as Cohere does");
+  add_switch(*app, "--auto-truncate,!--no-auto-truncate", flags->auto_truncate,
+             "Cut what is too long, where a request does not say; on unless told");
+  add_switch(*app, "--return-documents", flags->return_documents,
+             "Let /v1/rerank answer with the documents' text");
+  add_switch(*app, "--strict", flags->strict,
+             "Refuse unknown fields of rerank requests, as Cohere does");
   app->add_flag("--pull", flags->pull, "Fetch models first that are not on this machine");
   add_compute_flags(*app, flags->compute);
   add_pooling_flag(*app, flags->compute);

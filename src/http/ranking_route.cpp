@@ -44,9 +44,12 @@ std::string text_of(const Json& value) {
 std::string text_of(const Json& document, const std::vector<std::string>& rank_fields) {
   if (rank_fields.empty() || !document.is_object()) return text_of(document);
   std::string text;
-  for (const std::string& field : rank_fields)
-    if (const auto value = document.find(field))
-      text += (text.empty() ? "" : "\n") + std::string(value->string());
+  for (const std::string& field : rank_fields) {
+    const auto value = document.find(field);
+    if (!value) continue;
+    if (!text.empty()) text += '\n';
+    text += value->string();
+  }
   return text;
 }
 

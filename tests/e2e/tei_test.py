@@ -186,6 +186,7 @@ class TeiTest(unittest.TestCase):
         self.assertEqual(info["model_id"], RERANKER)
         self.assertEqual(list(info["model_type"]), ["reranker"])
         self.assertEqual(info["max_input_length"], 128)
+        self.assertTrue(info["auto_truncate"])
         for path in ("/health", "/", "/ping"):
             self.assertEqual(self.serving.get(path).status, 200)
             head = self.serving.ask("HEAD", path)
@@ -253,7 +254,14 @@ class TeiTest(unittest.TestCase):
                     self.assertEqual(self.serving.ask(method.upper(), path, example).status, 200, (path, example))
 
 
-class TeiKeyTest(unittest.TestCase):
+class TeiOptionsTest(unittest.TestCase):
+    def test_truncation_can_be_off_for_the_server_and_on_for_a_request(self):
+        with Serving("--no-auto-truncate", models=[RERANKER]) as serving:
+            body = {"query": "cat", "texts": ["the cat sat " * 500]}
+            self.assertEqual(serving.post("/rerank", body).status, 422)
+            self.assertEqual(serving.post("/rerank", {**body, "truncate": True}).status, 200)
+            self.assertFalse(serving.get("/info").json["auto_truncate"])
+
     def test_a_key_guards_the_models_and_nothing_else(self):
         with Serving("--api-key", "secret", models=[EMBEDDER]) as serving:
             body = {"inputs": "a"}
