@@ -11,7 +11,7 @@
 namespace winnow {
 namespace {
 
-constexpr size_t kDocumentsACall = 256, kCallsAtOnce = 4;
+constexpr size_t kDocumentsACall = 64, kCallsAtOnce = 8;
 
 // A part of a job: documents [first, last).
 struct Part {

@@ -31,8 +31,8 @@ struct RankingAnswer {
 // top_n.
 RankingAnswer merge_ranking(std::vector<RerankResult> results, int top_n);
 
-// Calls done(job, answer) for each job in order. Documents go to the engine in calls of a few
-// hundred, some calls at once, so that batches are full and the queue never is; a score depends on
+// Calls done(job, answer) for each job in order. Documents go to the engine in calls of some
+// dozens, some calls at once, so that batches are full and the queue never is; a score depends on
 // its pair alone, so no cut can change it. progress(n) says that n pairs are done. Throws what
 // Engine::rerank throws, once for a query that it refuses.
 void rank(Engine& engine, const std::vector<RankingJob>& jobs, const RankingOptions& options,
