@@ -25,7 +25,7 @@ test:  ## everything that CI runs: lint, tests, sanitizers, fuzz smoke, examples
 install: build  ## into PREFIX, default /usr/local
 	@cmake --install $(BUILD) --prefix $(PREFIX)
 
-bench:  ## the benchmarks' programs, in build/release/bench; bench/README.md says how to run them
+bench:  ## the benchmarks' programs, in build/release/bench; each prints JSON lines
 	@tools/install_deps.sh test
 	@cmake --preset release -DWINNOW_BENCH=ON
 	@cmake --build $(BUILD) -j $(JOBS)
