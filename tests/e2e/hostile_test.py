@@ -184,7 +184,8 @@ class EndTest(unittest.TestCase):
     def test_a_port_in_use_is_one_clear_line_and_exit_1(self):
         with Serving(models=[EMBEDDER]) as serving:
             with self.assertRaises(AssertionError) as caught:
-                Serving("--port", serving.port, models=[EMBEDDER])
+                Serving(models=[EMBEDDER], port=serving.port)
+            self.assertIn("exit 1: ", str(caught.exception))
             self.assertIn(f"127.0.0.1:{serving.port}", str(caught.exception))
 
 
