@@ -47,6 +47,7 @@ struct Server::Parts {
   asio::strand<asio::io_context::executor_type> accepting{io.get_executor()};
   tcp::acceptor acceptor{accepting};
   asio::steady_timer pause{accepting};
+  asio::signal_set signals{io};
   int port = 0;
   std::vector<std::thread> threads;
   Workers workers;
@@ -56,7 +57,7 @@ struct Server::Parts {
 
   void accept();
   void serve(tcp::socket socket);
-  void wait_for_signal(asio::signal_set& signals);
+  void wait_for_signal();
   void end(std::chrono::milliseconds patience);
   void for_each_connection(void (Connection::*call)());
 };
@@ -89,15 +90,15 @@ void Server::Parts::serve(tcp::socket socket) {
   connection->start();
 }
 
-void Server::Parts::wait_for_signal(asio::signal_set& signals) {
-  signals.async_wait([this, &signals](error_code error, int) {
+void Server::Parts::wait_for_signal() {
+  signals.async_wait([this](error_code error, int) {
     if (error) return;
     {
       std::lock_guard lock(mutex);
       (draining ? hurrying : draining) = true;
       changed.notify_all();
     }
-    wait_for_signal(signals);
+    wait_for_signal();
   });
 }
 
@@ -160,6 +161,10 @@ void Server::listen() {
     fail(Code::kIo, "listen: want ", options.host, ':', options.port, ", got ",
          error.code().message());
   }
+  // From here on, not from run(): who reads the port may send a signal at once.
+  parts_->signals.add(SIGTERM);
+  parts_->signals.add(SIGINT);
+  parts_->wait_for_signal();
   parts_->accept();
   for (int i = 0; i < kIoThreads; ++i)
     parts_->threads.emplace_back([io = &parts_->io] { io->run(); });
@@ -170,8 +175,6 @@ int Server::port() const { return parts_->port; }
 void Server::set_ready() { parts_->dispatcher.set_ready(true); }
 
 void Server::run() {
-  asio::signal_set signals(parts_->io, SIGTERM, SIGINT);
-  parts_->wait_for_signal(signals);
   {
     std::unique_lock lock(parts_->mutex);
     parts_->changed.wait(lock, [&] { return parts_->draining; });

@@ -59,14 +59,14 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Binds, listens and starts the threads. Throws kIo naming host and port when the system refuses.
+  // Binds, listens, starts the threads and takes SIGTERM and SIGINT: the first drains, a second
+  // cancels what is in hand. Throws kIo naming host and port when the system refuses.
   void listen();
   int port() const;  // the bound port; 0 before listen()
 
   void set_ready();  // warm-up is done
 
-  // Blocks until a drain has ended. SIGTERM and SIGINT start one, a second signal cancels what is
-  // in hand.
+  // Blocks until a drain has ended.
   void run();
 
   // Stops accepting, closes idle connections, finishes what is in hand within drain_timeout.

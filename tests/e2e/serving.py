@@ -34,22 +34,22 @@ class Answer:
 
 
 class Serving:
-    """`winnow serve` on a free port. Models are folders of tests/data by name, or (name, folder)."""
+    """`winnow serve`, on a free port unless told. Models are folders of tests/data by name, or (name, folder)."""
 
-    def __init__(self, *flags, models=(RERANKER, EMBEDDER, CLASSIFIER), env=None):
-        command = [program(), "serve", "--port", "0"]
+    def __init__(self, *flags, models=(RERANKER, EMBEDDER, CLASSIFIER), port=0):
+        command = [program(), "serve", "--port", str(port)]
         for model in models:
             name, folder = model if isinstance(model, tuple) else (model, DATA / model)
             command += ["-m", f"{name}={folder}"]
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen([*command, *map(str, flags)], stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True, env={**os.environ, **(env or {})})
+                                        text=True)
         self.url = self.process.stdout.readline().strip()  # printed once the models are warm
         if not self.url.startswith("http://"):
             self.process.wait(PATIENCE_S)
             errors = self.stderr()
             self.__exit__()
-            raise AssertionError(f"winnow serve did not start: {errors}")
+            raise AssertionError(f"exit {self.process.returncode}: {errors}")
         self.host, self.port = urllib.parse.urlsplit(self.url).netloc.split(":")
         self.port = int(self.port)
 
