@@ -30,7 +30,7 @@ def main():
         model=args.embedder, input=DOCUMENTS)
     print("openai, embeddings:", len(made.data), "vectors of", len(made.data[0].embedding))
 
-    vector = huggingface_hub.InferenceClient(model=args.url).feature_extraction(DOCUMENTS[0])
+    vector = huggingface_hub.InferenceClient(model=args.url + "/embed").feature_extraction(DOCUMENTS[0])
     print("huggingface_hub, feature_extraction: shape", vector.shape)
 
 
