@@ -16,7 +16,7 @@ demo: build  ## build winnow, fetch its default models, rerank a question over a
 build:  ## the program alone, optimised: build/release/app/winnow
 	@tools/install_deps.sh build
 	@test -f $(BUILD)/build.ninja || cmake --preset release -DWINNOW_TESTS=OFF -DWINNOW_BENCH=OFF
-	@cmake --build $(BUILD) --target winnow winnow_completions -j $(JOBS)
+	@cmake --build $(BUILD) --target winnow -j $(JOBS)
 
 test:  ## everything that CI runs: lint, tests, sanitizers, fuzz smoke, examples; ends with the counts
 	@tools/install_deps.sh test

@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -16,6 +15,7 @@
 #include "engine/packed_batch.h"
 #include "models/registry.h"
 #include "ops/cpu/cpu_kernels.h"
+#include "real_models.h"
 
 namespace winnow::test {
 
@@ -25,18 +25,6 @@ struct Golden {
   std::string name, folder;
   Json json;
 };
-
-inline std::optional<std::string> real_model(const std::string& name) {
-  const char* models = std::getenv("WINNOW_MODELS");
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  const std::string base = models  ? models
-                           : cache ? std::string(cache) + "/winnow/models"
-                                   : std::string(home ? home : "") + "/.cache/winnow/models";
-  const std::string folder = base + "/" + name;
-  if (!std::filesystem::is_directory(folder)) return std::nullopt;
-  return folder;
-}
 
 inline std::vector<Golden> tiny_goldens() {
   std::vector<Golden> out;
@@ -58,7 +46,7 @@ inline std::vector<Golden> real_goldens() {
     if (folder)
       out.push_back({name, *folder, Json::parse(MappedFile::open(file)->text(), file)});
     else
-      MESSAGE("skipped: no model ", name, " here; `winnow pull ", name, "` gets it");
+      MESSAGE(why_skipped(name));
   }
   return out;
 }

@@ -118,7 +118,7 @@ TEST_CASE(
     "with") {
   const std::optional<std::string> folder = test::real_model("all-minilm-l6");
   if (!folder) {
-    MESSAGE("skipped: no model all-minilm-l6 here; `winnow pull all-minilm-l6` gets it");
+    MESSAGE(test::why_skipped("all-minilm-l6"));
     return;
   }
   EngineOptions options;

@@ -4,11 +4,10 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <thread>
 
 #include "base/error.h"
+#include "real_models.h"
 #include "tiny.h"
 
 namespace winnow {
@@ -211,13 +210,12 @@ TEST_CASE("threads that share a tokenizer get the same tokens") {
 
 // models.md section 9: published ids of bge-base-en, whose vocabulary bge-small-en shares.
 TEST_CASE("bge's published ids") {
-  const char* models = std::getenv("WINNOW_MODELS");
-  const std::string folder = std::string(models ? models : "") + "/bge-small-en";
-  if (!models || !std::filesystem::exists(folder)) {
-    MESSAGE("skipped: WINNOW_MODELS names no folder with bge-small-en");
+  const std::optional<std::string> folder = test::real_model("bge-small-en");
+  if (!folder) {
+    MESSAGE(test::why_skipped("bge-small-en"));
     return;
   }
-  const auto t = Tokenizer::from_folder(folder);
+  const auto t = Tokenizer::from_folder(*folder);
   CHECK(t->assemble(t->tokenize("embedding"), nullptr).ids == Ids{101, 7861, 8270, 4667, 102});
   CHECK(t->assemble(t->tokenize("I love machine learning and nlp"), nullptr).ids ==
         Ids{101, 1045, 2293, 3698, 4083, 1998, 17953, 2361, 102});

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "real_models.h"
 #include "weights/files.h"
 
 using namespace winnow;
@@ -33,14 +34,6 @@ std::pair<int64_t, int64_t> sizes(const StoredTensor& t) {
   const int64_t first = t.shape.rank() > 0 ? t.shape.dim(0) : 1,
                 second = t.shape.rank() == 2 ? t.shape.dim(1) : 1;
   return t.transposed ? std::pair(second, first) : std::pair(first, second);
-}
-
-std::string models_folder() {
-  if (const char* folder = std::getenv("WINNOW_MODELS")) return folder;
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"))
-    return std::string(cache) + "/winnow/models";
-  const char* home = std::getenv("HOME");
-  return std::string(home ? home : "") + "/.cache/winnow/models";
 }
 
 }  // namespace
@@ -126,13 +119,13 @@ TEST_CASE("the default models hold the parameters that their own library finds i
        {Row{"ms-marco-minilm-l12", 201, 14464.3813627772},
         Row{"bge-small-en", 197, 10412.07745847688}, Row{"colbert-small", 199, 10136.134084221438},
         Row{"all-minilm-l6", 104, 531490.7918661102}}) {
-    const std::string folder = models_folder() + "/" + name;
-    CAPTURE(folder);
-    if (!std::filesystem::exists(folder)) {
-      MESSAGE("skipped: no ", folder, "; `winnow pull ", name, "` fetches it");
+    const std::optional<std::string> folder = real_model(name);
+    CAPTURE(name);
+    if (!folder) {
+      MESSAGE(why_skipped(name));
       continue;
     }
-    const auto file = Checkpoint::open_folder(folder);
+    const auto file = Checkpoint::open_folder(*folder);
     CHECK(file->tensors().size() == tensors);
     double got = 0;
     for (const StoredTensor* t : file->tensors()) {
