@@ -17,7 +17,7 @@ cat <<EOF
 Serve it:     $winnow serve -m ms-marco-minilm-l12 -m bge-small-en
 and ask it:   curl -s localhost:3000/v1/rerank -H 'Content-Type: application/json' \\
                 -d '{"model": "ms-marco-minilm-l12", "query": "What do pandas eat?",
-                     "documents": ["Bamboo, mostly.", "Paris is in France."]}'
+                     "documents": ["Giant pandas eat almost nothing but bamboo.", "Paris is in France."]}'
 Its pages:    http://localhost:3000/docs
 Install it:   make install PREFIX=/usr/local
 EOF

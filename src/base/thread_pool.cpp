@@ -10,13 +10,32 @@
 
 namespace winnow {
 
+namespace {
+
+// How long a thread looks for the next loop before it sleeps. A forward pass is a hundred loops a
+// few dozen microseconds apart, and waking a sleeper takes as long as that.
+constexpr int kLooks = 2000;
+
+template <typename Ready>
+bool look_for(Ready ready) {
+  for (int i = 0; i < kLooks; ++i) {
+    if (ready()) return true;
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+  return ready();
+}
+
+}  // namespace
+
 struct ThreadPool::Shared {
   std::mutex mutex;
   std::condition_variable wake, done;
-  uint64_t round = 0;  // guarded by mutex; each run is one round
-  int busy = 0;        // guarded by mutex; helpers still inside the round
-  bool stop = false;   // guarded by mutex
-  const std::function<void(int64_t, int)>* body = nullptr;
+  std::atomic<uint64_t> round{0};  // each run is one; changed under the mutex
+  std::atomic<int> busy{0};        // helpers still inside the round
+  std::atomic<bool> stop{false};   // changed under the mutex
+  const std::function<void(int64_t, int)>* body = nullptr;  // these two belong to the round
   int64_t tasks = 0;
   std::atomic<int64_t> next{0};
   std::vector<std::thread> helpers;
@@ -28,16 +47,19 @@ struct ThreadPool::Shared {
 
   void help(int worker) {
     uint64_t seen = 0;
+    const auto called = [&] { return stop || round != seen; };
     for (;;) {
-      {
+      if (!look_for(called)) {
         std::unique_lock lock(mutex);
-        wake.wait(lock, [&] { return stop || round != seen; });
-        if (stop) return;
-        seen = round;
+        wake.wait(lock, called);
       }
+      if (stop) return;
+      seen = round;
       work(worker);
-      std::lock_guard lock(mutex);
-      if (--busy == 0) done.notify_one();
+      if (--busy == 0) {
+        std::lock_guard lock(mutex);  // or the caller could miss it between its look and its sleep
+        done.notify_one();
+      }
     }
   }
 };
@@ -67,14 +89,16 @@ void ThreadPool::run(int64_t tasks, const std::function<void(int64_t, int)>& bod
     std::lock_guard lock(shared_->mutex);
     shared_->body = &body;
     shared_->tasks = tasks;
-    shared_->next.store(0, std::memory_order_relaxed);
+    shared_->next = 0;
     shared_->busy = static_cast<int>(shared_->helpers.size());
     ++shared_->round;
   }
   shared_->wake.notify_all();
   shared_->work(0);
+  const auto finished = [this] { return shared_->busy == 0; };
+  if (look_for(finished)) return;
   std::unique_lock lock(shared_->mutex);
-  shared_->done.wait(lock, [&] { return shared_->busy == 0; });
+  shared_->done.wait(lock, finished);
 }
 
 int usable_cpus() {
