@@ -1,5 +1,6 @@
 #include "http/body.h"
 
+#include <limits>
 #include <optional>
 
 #include "base/error.h"
@@ -91,6 +92,20 @@ Truncation truncation_of(const Json& object, bool auto_truncate) {
 void check_batch(std::string_view field, int64_t inputs, int limit) {
   if (inputs == 0) fail(Code::kEmpty, '`', field, "` cannot be empty");
   if (inputs > limit) throw TooManyInputs(inputs, limit);
+}
+
+std::vector<int32_t> token_ids(const Json& array, bool may_be_empty) {
+  require(array.is_array(), array.path(), ": want an array of token ids, got ", array.kind());
+  std::vector<int32_t> ids;
+  ids.reserve(array.size());
+  for (size_t i = 0; i < array.size(); ++i) {
+    const int64_t id = array[i].integer();
+    require(id >= 0 && id <= std::numeric_limits<int32_t>::max(), array[i].path(),
+            ": want a token id, got ", id);
+    ids.push_back(static_cast<int32_t>(id));
+  }
+  if (ids.empty() && !may_be_empty) fail(Code::kEmpty, array.path(), " cannot be empty");
+  return ids;
 }
 
 }  // namespace winnow

@@ -43,4 +43,8 @@ struct TooManyInputs : Error {
 // Throws kEmpty, naming the field, when there is nothing, TooManyInputs above the limit.
 void check_batch(std::string_view field, int64_t inputs, int limit);
 
+// An array of token ids. Throws kInvalidArgument naming the element that is none, kEmpty where
+// there must be one.
+std::vector<int32_t> token_ids(const Json& array, bool may_be_empty);
+
 }  // namespace winnow

@@ -1,24 +1,9 @@
 #include "http/embed_route.h"
 
-#include <limits>
-
 #include "http/body.h"
 
 namespace winnow {
 namespace {
-
-std::vector<int32_t> ids_of(const Json& array) {
-  std::vector<int32_t> ids;
-  ids.reserve(array.size());
-  for (size_t i = 0; i < array.size(); ++i) {
-    const int64_t id = array[i].integer();
-    require(id >= 0 && id <= std::numeric_limits<int32_t>::max(), array[i].path(),
-            ": want a token id, got ", id);
-    ids.push_back(static_cast<int32_t>(id));
-  }
-  if (ids.empty()) fail(Code::kEmpty, array.path(), " cannot be empty");
-  return ids;
-}
 
 std::vector<std::vector<float>> embed(const HttpRequest& http, const Service& service, Work& work,
                                       TeiEmbed want) {
@@ -40,7 +25,7 @@ EmbedInputs embed_inputs(const Json& value, std::string_view field, const Server
   require(value.is_array(), value.path(), ": want a string or an array, got ", value.kind());
   check_batch(field, value.size(), std::numeric_limits<int>::max());
   if (value[0].is_number()) {
-    out.inputs.emplace_back(ids_of(value));
+    out.inputs.emplace_back(token_ids(value, /*may_be_empty=*/false));
     return out;
   }
   check_batch(field, value.size(), options.max_client_batch_size);
@@ -49,7 +34,7 @@ EmbedInputs embed_inputs(const Json& value, std::string_view field, const Server
   for (size_t i = 0; i < value.size(); ++i) {
     const Json input = value[i];
     if (input.is_array())
-      out.inputs.emplace_back(ids_of(input));
+      out.inputs.emplace_back(token_ids(input, /*may_be_empty=*/false));
     else
       out.inputs.emplace_back(std::string(input.string()));
   }

@@ -1,25 +1,10 @@
 #include "http/tokenize_route.h"
 
-#include <limits>
-
 #include "base/utf8.h"
 #include "http/body.h"
 
 namespace winnow {
 namespace {
-
-std::vector<int32_t> ids_of(const Json& array) {
-  require(array.is_array(), array.path(), ": want an array of token ids, got ", array.kind());
-  std::vector<int32_t> ids;
-  ids.reserve(array.size());
-  for (size_t i = 0; i < array.size(); ++i) {
-    const int64_t id = array[i].integer();
-    require(id >= 0 && id <= std::numeric_limits<int32_t>::max(), array[i].path(),
-            ": want a token id, got ", id);
-    ids.push_back(static_cast<int32_t>(id));
-  }
-  return ids;
-}
 
 // The byte at which each code point starts, and the end.
 std::vector<size_t> starts_of(std::string_view text) {
@@ -99,9 +84,10 @@ TeiDecode parse_tei_decode(const Json& body, const ServerOptions& options) {
   want.batch = ids[0].is_array();
   if (want.batch) {
     check_batch("ids", ids.size(), options.max_client_batch_size);
-    for (size_t i = 0; i < ids.size(); ++i) want.ids.push_back(ids_of(ids[i]));
+    for (size_t i = 0; i < ids.size(); ++i)
+      want.ids.push_back(token_ids(ids[i], /*may_be_empty=*/true));
   } else {
-    want.ids.push_back(ids_of(ids));
+    want.ids.push_back(token_ids(ids, /*may_be_empty=*/true));
   }
   want.skip_special_tokens = body.boolean("skip_special_tokens", true);
   want.model = body.string("model", "");

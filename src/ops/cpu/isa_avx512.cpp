@@ -2,35 +2,12 @@
 // Compiled with flags of its own (CMakeLists.txt): include nothing here that defines inline
 // functions others use.
 #define WINNOW_ISA isa_avx512
-#include "ops/cpu/isa.h"
-#include "ops/cpu/simd.h"
+#include "ops/cpu/isa_body.inl"
 
 namespace winnow::cpu {
-namespace isa_avx512 {
-namespace {
-// Each builds on those before it.
-// clang-format off
-#include "ops/cpu/linear.inl"
-#include "ops/cpu/attention.inl"
-#include "ops/cpu/rowwise.inl"
-// clang-format on
-}  // namespace
-}  // namespace isa_avx512
 
 const Isa* avx512_isa() {
-  using namespace isa_avx512;
-  static constexpr Isa table{.name = "avx512",
-                             .row_tile = kRowTile,
-                             .panel_tile = kPanelTile,
-                             .linear_f32 = linear_f32,
-                             .linear_i8 = linear_i8,
-                             .linear_i8_name = "vpdpbusd, exact int32",
-                             .attention_head = attention_head,
-                             .add_layer_norm = add_layer_norm,
-                             .embed_sum = embed_sum,
-                             .quantize = quantize,
-                             .gelu = gelu_range,
-                             .i8_steps = false};
+  static constexpr Isa table = isa_avx512::table_of("avx512", "vpdpbusd, exact int32", false);
   return &table;
 }
 
