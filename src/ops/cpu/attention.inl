@@ -8,11 +8,13 @@
 constexpr float kLog2E = 1.44269504088896340736f;
 
 struct AttentionScratch {
-  float* keys;    // [keys / 16][head size][16]
-  float* values;  // [head size / 16][keys][16]
-  float* q;       // [R][kQueryStride]
-  float* scores;  // [R][kScoreStride]
-  float* sums;    // [R][head size rounded up to 16]
+  float* keys;          // [keys / 16][head size][16]
+  const float* values;  // panels of 16 columns: in place, or copied where a head is no whole panels
+  int64_t values_stride;  // from panel to panel
+  int64_t values_step;    // from key to key
+  float* q;               // [R][kQueryStride]
+  float* scores;          // [R][kScoreStride]
+  float* sums;            // [R][head size rounded up to 16]
 };
 
 inline void copy_row(const float* from, float* to, int64_t count) {
@@ -49,7 +51,7 @@ inline void transpose_rows(const float* from, int64_t stride, int64_t count, flo
 
 // The keys carry the scale and log2 e, so that scores are in units of log2. Keys past the text's
 // end are zeros.
-inline void pack_keys_values(const AttentionHead& a, const AttentionScratch& s) {
+inline void pack_keys(const AttentionHead& a, const AttentionScratch& s) {
   const float scale = a.scale * kLog2E;
   const int64_t size = a.head_size, keys = a.keys;
   const int64_t whole = keys / kLanes * kLanes;
@@ -62,12 +64,20 @@ inline void pack_keys_values(const AttentionHead& a, const AttentionScratch& s) 
         panel[i * kLanes + lane] =
             whole + lane < keys ? a.k[(whole + lane) * a.k_stride + i] * scale : 0.0f;
   }
-  for (int64_t column = 0; column < size; column += kLanes) {
-    const int lanes = static_cast<int>(size - column < kLanes ? size - column : kLanes);
+}
+
+// Values whose head size is whole panels are read where they are; others are padded into `room`.
+inline void place_values(const AttentionHead& a, float* room, AttentionScratch& s) {
+  if (a.head_size % kLanes == 0) {
+    s.values = a.v, s.values_stride = kLanes, s.values_step = a.v_stride;
+    return;
+  }
+  s.values = room, s.values_stride = a.keys * kLanes, s.values_step = kLanes;
+  for (int64_t column = 0; column < a.head_size; column += kLanes) {
     const float* from = a.v + column;
-    float* to = s.values + column * keys;
-    for (int64_t key = 0; key < keys; ++key, from += a.v_stride, to += kLanes)
-      store(to, lanes == kLanes ? load(from) : load(from, lanes));
+    const int64_t left = a.head_size - column;
+    for (int64_t key = 0; key < a.keys; ++key, from += a.v_stride, room += kLanes)
+      store(room, left >= kLanes ? load(from) : load(from, static_cast<int>(left)));
   }
 }
 
@@ -145,8 +155,9 @@ inline void mix_panels(const AttentionHead& a, const AttentionScratch& s, int64_
       sums[r][p] = first_key == 0
                        ? zero()
                        : mul(load(s.sums + r * width + (panel + p) * kLanes), splat(rescale[r]));
-  multiply<R, P, kScoreStride, 1>(s.scores, s.values + (panel * a.keys + first_key) * kLanes,
-                                  a.keys * kLanes, block, sums);
+  multiply<R, P, kScoreStride, 1>(s.scores,
+                                  s.values + panel * s.values_stride + first_key * s.values_step,
+                                  s.values_stride, block, sums, s.values_step);
   for (int r = 0; r < R; ++r)
     for (int p = 0; p < P; ++p) store(s.sums + r * width + (panel + p) * kLanes, sums[r][p]);
 }
@@ -188,11 +199,12 @@ void attention_head(const AttentionHead& a) {
   const int64_t size16 = (a.head_size + kLanes - 1) / kLanes * kLanes;
   AttentionScratch s;
   s.keys = a.scratch;
-  s.values = s.keys + keys16 * a.head_size;
-  s.scores = s.values + a.keys * size16;
+  float* values = s.keys + keys16 * a.head_size;
+  s.scores = values + a.keys * size16;
   s.sums = s.scores + kMaxRowTile * kScoreStride;
   s.q = s.sums + kMaxRowTile * size16;
-  pack_keys_values(a, s);
+  pack_keys(a, s);
+  place_values(a, values, s);
   for (int64_t row = 0; row < a.queries;) {
     const int rows = tile_rows<kRowTile>(a.queries - row);
     attend_tile<kRowTile>(a, s, rows, row);

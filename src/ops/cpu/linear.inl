@@ -48,17 +48,20 @@ constexpr int kRowTile = 4, kPanelTile = 1, kRowTileI8 = 4, kPanelTileI8 = 1;
 #define WINNOW_EACH_SUM \
   WINNOW_UNROLL for (int r = 0; r < R; ++r) WINNOW_UNROLL for (int p = 0; p < P; ++p)
 
-// sums[r][p] += x tile * panels[p] [k][16]. Element (r, i) of the tile lies at x[r * kRow + i *
-// kStep]: a tile that was laid out for this is [k][R], another may have its rows kRow apart.
+// sums[r][p] += x tile * panels[p] [k][16], whose rows lie panel_step apart. Element (r, i) of the
+// tile lies at x[r * kRow + i * kStep]: a tile that was laid out for this is [k][R], another may
+// have its rows kRow apart.
 template <int R, int P, int kRow = 1, int kStep = R>
 inline __attribute__((always_inline)) void multiply(const float* x, const float* panels,
                                                     int64_t panel_stride, int64_t k,
-                                                    F32x16 (&sums)[R][P]) {
+                                                    F32x16 (&sums)[R][P],
+                                                    int64_t panel_step = kLanes) {
   F32x16 local[R][P];
   WINNOW_EACH_SUM local[r][p] = sums[r][p];
   for (int64_t i = 0; i < k; ++i) {
     F32x16 w[P];
-    WINNOW_UNROLL for (int p = 0; p < P; ++p) w[p] = load(panels + p * panel_stride + i * kLanes);
+    WINNOW_UNROLL for (int p = 0; p < P; ++p) w[p] =
+        load(panels + p * panel_stride + i * panel_step);
     WINNOW_UNROLL for (int r = 0; r < R; ++r) {
       const F32x16 xr = splat(x[r * kRow + i * kStep]);
       WINNOW_UNROLL for (int p = 0; p < P; ++p) local[r][p] = fma(xr, w[p], local[r][p]);
