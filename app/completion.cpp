@@ -120,6 +120,7 @@ std::vector<CompletedCommand> completed_commands(const CLI::App& program) {
 
 std::string bash_completion(const std::vector<CompletedCommand>& commands) {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const CompletedCommand& command : commands) names.push_back(command.name);
   std::string script =
       "# bash completion for winnow; written by `winnow completion bash`.\n"

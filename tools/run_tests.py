@@ -169,7 +169,7 @@ def fuzz(args):
 
 def tidy(args):
     """clang-tidy over src and app, with the checks of .clang-tidy."""
-    if not build("fuzz", args.jobs, targets=["help"]):  # clang's own flags: a compile_commands.json that it knows
+    if not run("cmake", "--preset", "fuzz"):  # clang's own flags: a compile_commands.json that it knows
         return one("configure for clang-tidy", False)
     sources = sorted(str(p) for folder in ("src", "app") for p in (ROOT / folder).rglob("*.cpp"))
 

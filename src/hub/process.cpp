@@ -43,6 +43,7 @@ struct Child {
 std::vector<std::string> environment_with(
     const std::vector<std::pair<std::string, std::string>>& variables) {
   std::vector<std::string> all;
+  all.reserve(variables.size());
   for (const auto& [name, value] : variables) all.push_back(name + "=" + value);
   for (char** entry = environ; *entry; ++entry) {
     const std::string_view text = *entry;
@@ -55,6 +56,7 @@ std::vector<std::string> environment_with(
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> out;
+  out.reserve(texts.size() + 1);
   for (const std::string& text : texts) out.push_back(const_cast<char*>(text.c_str()));
   out.push_back(nullptr);
   return out;

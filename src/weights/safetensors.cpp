@@ -121,6 +121,7 @@ StoredTensor tensor_of(std::string_view name, const Json& entry, int64_t entry_o
 void check_cover(const std::vector<StoredTensor>& tensors, int64_t buffer, int64_t file_end,
                  const std::string& path) {
   std::vector<const StoredTensor*> by_place;
+  by_place.reserve(tensors.size());
   for (const StoredTensor& tensor : tensors) by_place.push_back(&tensor);
   std::sort(by_place.begin(), by_place.end(), [](const StoredTensor* a, const StoredTensor* b) {
     return std::pair(a->file_offset, a->bytes) < std::pair(b->file_offset, b->bytes);

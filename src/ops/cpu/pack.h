@@ -16,7 +16,8 @@ struct LineAllocator {
   using value_type = T;
   LineAllocator() = default;
   template <typename U>
-  LineAllocator(const LineAllocator<U>&) {}
+  LineAllocator(const LineAllocator<U>&) {
+  }  // NOLINT(google-explicit-constructor): a rebind converts
   T* allocate(size_t n) {
     return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64}));
   }
