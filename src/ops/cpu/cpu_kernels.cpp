@@ -19,6 +19,8 @@ constexpr int64_t kTileBytes =
     300'000;  // of x that a task lays out: with two panels of weights, within most L2 caches
 constexpr int64_t kMostRows = 96;  // more gains nothing: the panels have left L1 anyway
 
+constexpr int64_t kRowGrain = 16;  // rows of a cheap kernel's task: a few microseconds
+
 int64_t round_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
 cpu::Act act_of(Activation a) { return a == Activation::kGelu ? cpu::Act::kGelu : cpu::Act::kNone; }
@@ -77,51 +79,28 @@ void linear(const LinearArgs& a, Stream& stream) {
   });
 }
 
-// Quantised rows of x: every task of a product reads them, so they are made first.
-struct QuantizedRows {
-  std::vector<uint8_t> q;
-  std::vector<float> scale;
-  std::vector<int32_t> zero;
-};
-
 template <const Isa* (*isa)()>
 void linear_i8(const LinearArgs& a, Stream& stream) {
   if (a.rows == 0) return;
   const auto& w = static_cast<const cpu::PackedI8&>(*a.weight);
-  thread_local QuantizedRows rows;  // of the calling thread: kept so that a pass allocates nothing
-  const int64_t q_stride = w.k4 * 4;
-  rows.q.resize(std::max<size_t>(rows.q.size(), a.rows * q_stride));
-  rows.scale.resize(std::max<size_t>(rows.scale.size(), a.rows));
-  rows.zero.resize(std::max<size_t>(rows.zero.size(), a.rows));
-  QuantizedRows& made = rows;  // the workers must see the caller's rows, not their own
-  const cpu::Quantize quantize{.x = a.x,
-                               .x_stride = a.x_stride,
-                               .q = made.q.data(),
-                               .q_stride = q_stride,
-                               .scale = made.scale.data(),
-                               .zero = made.zero.data(),
-                               .cols = a.in};
-  share(stream, a.rows, 64,
-        [&](int64_t begin, int64_t end, int) { isa()->quantize(quantize, begin, end); });
-  const Cut cut(a.rows, w.panel_count, q_stride, *isa(), stream.pool().threads());
+  const Cut cut(a.rows, w.panel_count, w.k4 * 4, *isa(), stream.pool().threads());
   stream.pool().run(cut.row_blocks * cut.panel_blocks, [&](int64_t task, int worker) {
     const int64_t row = task / cut.panel_blocks * cut.rows,
                   panel = task % cut.panel_blocks * cut.panels;
-    cpu::LinearI8 args{
-        .q = made.q.data(),
-        .q_stride = q_stride,
-        .scale = made.scale.data(),
-        .zero = made.zero.data(),
+    const cpu::LinearI8 args{
+        .x = a.x,
+        .x_stride = a.x_stride,
         .panels = w.panels.data(),
         .steps = w.i8_steps(),
         .w_sum = w.w_sum.data(),
         .w_scale = w.w_scale.data(),
         .bias = w.bias.data(),
         .out = {a.out, a.block, a.rows * a.block},
+        .k = a.in,
         .k4 = w.k4,
         .n = a.out_features,
         .act = act_of(a.activation),
-        .scratch = static_cast<int32_t*>(stream.scratch(worker, cut.rows * q_stride))};
+        .scratch = stream.scratch(worker, cpu::i8_scratch_bytes(cut.rows, w.k4))};
     isa()->linear_i8(args, row, std::min(a.rows, row + cut.rows), panel,
                      std::min(w.panel_count, panel + cut.panels));
   });
@@ -162,7 +141,7 @@ void add_layer_norm(const AddLayerNormArgs& a, Stream& stream) {
                                .out = a.out,
                                .cols = a.cols,
                                .eps = a.eps};
-  share(stream, a.rows, 64,
+  share(stream, a.rows, kRowGrain,
         [&](int64_t begin, int64_t end, int) { isa()->add_layer_norm(args, begin, end); });
 }
 
@@ -177,7 +156,7 @@ void embed_sum(const EmbedSumArgs& a, Stream& stream) {
     args.tables[i] = {table.rows.data(), table.rows.dtype() == DType::u8, table.scale, table.zero};
     args.indices[i] = a.indices[i].data();
   }
-  share(stream, a.rows, 64,
+  share(stream, a.rows, kRowGrain,
         [&](int64_t begin, int64_t end, int) { isa()->embed_sum(args, begin, end); });
 }
 

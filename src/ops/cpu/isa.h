@@ -47,23 +47,23 @@ struct I8Steps {
   const int64_t* panel_segment = nullptr;  // [panels + 1]
 };
 
-// The same with 8-bit integers: sum_k (q[r, k] - zero[r]) * w[n, k], exact in int32, then *
-// scale[r] * w_scale[n] + bias[n]. q has its rows padded to a multiple of 4 (the padding's weights
-// are 0).
+// The same with 8-bit integers. Each row of x is quantised to [0, 255] with a scale and a zero
+// point of its own: scale = (max - min) / 255 over the row and 0, zero = round(-min / scale), so
+// that 0 is exact; a row of zeros has scale 1. Then sum_k (q[r, k] - zero[r]) * w[n, k], exact in
+// int32,
+// * scale[r] * w_scale[n] + bias[n].
 struct LinearI8 {
-  const uint8_t* q;
-  int64_t q_stride;
-  const float* scale;    // [rows]
-  const int32_t* zero;   // [rows]
-  const int8_t* panels;  // [ceil(N / 16), K4, 16, 4]
+  const float* x;
+  int64_t x_stride;
+  const int8_t* panels;  // [ceil(N / 16), K4, 16, 4], K padded with weights of 0
   I8Steps steps;         // the same weights, for the table that asks for them (Isa::i8_steps)
   const int32_t* w_sum;  // [panels * 16] sum over k of w
   const float* w_scale;  // [panels * 16]
   const float* bias;     // [panels * 16]
   Out out;
-  int64_t k4, n;  // k4: K / 4 rounded up
+  int64_t k, k4, n;  // k4: K / 4 rounded up
   Act act;
-  int32_t* scratch;  // [rows of the range rounded up to the row tile, k4], 64-byte aligned
+  void* scratch;  // i8_scratch_bytes(rows of the range, k4), 64-byte aligned
 };
 
 // One text and one head of softmax(q k^T * scale) v. Rows are the text's.
@@ -104,16 +104,6 @@ struct EmbedSum {
   int64_t cols;
 };
 
-struct Quantize {
-  const float* x;
-  int64_t x_stride;
-  uint8_t* q;
-  int64_t q_stride;  // a multiple of 4, at least cols
-  float* scale;
-  int32_t* zero;
-  int64_t cols;
-};
-
 struct Isa {
   const char* name;
   int row_tile;    // rows that the linear kernels compute at once: ranges that are multiples of it
@@ -127,7 +117,6 @@ struct Isa {
   void (*attention_head)(const AttentionHead&);
   void (*add_layer_norm)(const AddLayerNorm&, int64_t row_begin, int64_t row_end);
   void (*embed_sum)(const EmbedSum&, int64_t row_begin, int64_t row_end);
-  void (*quantize)(const Quantize&, int64_t row_begin, int64_t row_end);
   void (*gelu)(const float* x, float* out, int64_t count);
   bool i8_steps;  // linear_i8 reads steps rather than panels
 };
@@ -139,6 +128,12 @@ constexpr int64_t kMaxHeadSize = 256;
 // From row to row of a tile's queries and scores: a cache line more than a power of two, or rows
 // would share cache sets.
 constexpr int kQueryStride = kMaxHeadSize + 16, kScoreStride = kKeyBlock + 16;
+
+// Bytes of scratch that linear_i8 wants for a range: tiles of quantised rows, their scales and zero
+// points, and a tile's rows before they are laid out.
+constexpr int64_t i8_scratch_bytes(int64_t rows, int64_t k4) {
+  return rows * (k4 * 4 + 8) + kMaxRowTile * k4 * 4;
+}
 
 // Floats of scratch that attention_head wants: packed keys and values, a tile of queries, scores
 // and sums.

@@ -8,9 +8,9 @@ namespace WINNOW_ISA {
 namespace {
 // Each builds on those before it.
 // clang-format off
+#include "ops/cpu/rowwise.inl"
 #include "ops/cpu/linear.inl"
 #include "ops/cpu/attention.inl"
-#include "ops/cpu/rowwise.inl"
 // clang-format on
 
 constexpr Isa table_of(const char* name, const char* linear_i8_name, bool i8_steps) {
@@ -23,7 +23,6 @@ constexpr Isa table_of(const char* name, const char* linear_i8_name, bool i8_ste
           .attention_head = attention_head,
           .add_layer_norm = add_layer_norm,
           .embed_sum = embed_sum,
-          .quantize = quantize,
           .gelu = gelu_range,
           .i8_steps = i8_steps};
 }

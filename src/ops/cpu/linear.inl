@@ -1,5 +1,5 @@
-// Matrix products of packed panels, f32 and 8-bit. Included by isa_*.cpp after simd.h; see isa.h
-// for the contracts.
+// Matrix products of packed panels, f32 and 8-bit. Included by isa_body.inl after rowwise.inl;
+// see isa.h for the contracts.
 //
 // A range of rows is first laid out tile by tile with k outermost ([k][rows of the tile]), so that
 // the inner loop reads one stream for x and one for each panel. Tiles of fewer rows sum in the same
@@ -179,16 +179,28 @@ inline void multiply_i8(const LinearI8& a, const int32_t* q, int64_t panel, I32x
 }
 #endif
 
+// A range's quantised rows: tiles [k4][R] of four bytes, and how each row was quantised.
+struct QuantizedRange {
+  const LinearI8& linear;
+  int64_t first_row;
+  int32_t* tiles;
+  float* scale;   // [rows of the range]
+  int32_t* zero;  // [rows of the range]
+  uint8_t* rows;  // [tile][k4 * 4], before they are laid out
+};
+
 template <int R, int P>
-void linear_tile(const LinearI8& a, const int32_t* q, int64_t row, int64_t panel) {
+void linear_tile(const QuantizedRange& range, const int32_t* q, int64_t row, int64_t panel) {
+  const LinearI8& a = range.linear;
   I32x16 sums[R][P];
   multiply_i8<R, P>(a, q, panel, sums);
   for (int p = 0; p < P; ++p) {
     const int64_t column = (panel + p) * kPanel;
     const F32x16 w_scale = load(a.w_scale + column), bias = load(a.bias + column);
     for (int r = 0; r < R; ++r) {
-      const F32x16 exact = less_zero_point(sums[r][p], a.zero[row + r], a.w_sum + column);
-      const F32x16 value = fma(exact, mul(splat(a.scale[row + r]), w_scale), bias);
+      const int64_t at = row + r - range.first_row;
+      const F32x16 exact = less_zero_point(sums[r][p], range.zero[at], a.w_sum + column);
+      const F32x16 value = fma(exact, mul(splat(range.scale[at]), w_scale), bias);
       store_columns(a.out, row + r, panel + p, a.n, activate(value, a.act));
     }
   }
@@ -237,15 +249,14 @@ inline void run_tile(const Args& a, const T* x, int rows, int64_t row, int64_t p
   if constexpr (R > 1) run_tile<(R + 1) / 2, P>(a, x, rows, row, panel);
 }
 
-// Both products: tiles of x are laid out once, then each pair of panels passes over all of them
-// while it is in cache.
-template <int WholeRows, int WholePanels, typename Args, typename T>
-inline void linear_range(const Args& a, const T* x, int64_t stride, int64_t k, int64_t row_begin,
-                         int64_t row_end, int64_t panel_begin, int64_t panel_end) {
-  T* tiles = a.scratch;
+// Both products: tiles of x are laid out once, by lay(row, rows, tile), then each pair of panels
+// passes over all of them while it is in cache.
+template <int WholeRows, int WholePanels, typename Args, typename T, typename Lay>
+inline void linear_range(const Args& a, T* tiles, int64_t k, int64_t row_begin, int64_t row_end,
+                         int64_t panel_begin, int64_t panel_end, Lay lay) {
   for (int64_t row = row_begin; row < row_end;) {
     const int rows = tile_rows<WholeRows>(row_end - row);
-    transpose_tile(x + row * stride, stride, rows, k, tiles + (row - row_begin) * k);
+    lay(row, rows, tiles + (row - row_begin) * k);
     row += rows;
   }
   for (int64_t panel = panel_begin; panel < panel_end;) {
@@ -265,12 +276,34 @@ inline void linear_range(const Args& a, const T* x, int64_t stride, int64_t k, i
 
 void linear_f32(const LinearF32& a, int64_t row_begin, int64_t row_end, int64_t panel_begin,
                 int64_t panel_end) {
-  linear_range<kRowTile, kPanelTile>(a, a.x, a.x_stride, a.k, row_begin, row_end, panel_begin,
-                                     panel_end);
+  const auto lay = [&](int64_t row, int rows, float* tile) {
+    transpose_tile(a.x + row * a.x_stride, a.x_stride, rows, a.k, tile);
+  };
+  linear_range<kRowTile, kPanelTile>(a, a.scratch, a.k, row_begin, row_end, panel_begin, panel_end,
+                                     lay);
 }
 
 void linear_i8(const LinearI8& a, int64_t row_begin, int64_t row_end, int64_t panel_begin,
                int64_t panel_end) {
-  linear_range<kRowTileI8, kPanelTileI8>(a, reinterpret_cast<const int32_t*>(a.q), a.q_stride / 4,
-                                         a.k4, row_begin, row_end, panel_begin, panel_end);
+  const int64_t count = row_end - row_begin;
+  QuantizedRange range{.linear = a,
+                       .first_row = row_begin,
+                       .tiles = static_cast<int32_t*>(a.scratch),
+                       .scale = nullptr,
+                       .zero = nullptr,
+                       .rows = nullptr};
+  range.rows = reinterpret_cast<uint8_t*>(range.tiles + count * a.k4);
+  range.scale = reinterpret_cast<float*>(range.rows + kRowTileI8 * a.k4 * 4);
+  range.zero = reinterpret_cast<int32_t*>(range.scale + count);
+  const auto lay = [&](int64_t row, int rows, int32_t* tile) {
+    for (int r = 0; r < rows; ++r) {
+      const ZeroPoint made =
+          quantize_row(a.x + (row + r) * a.x_stride, a.k, range.rows + r * a.k4 * 4, a.k4 * 4);
+      range.scale[row + r - row_begin] = made.scale;
+      range.zero[row + r - row_begin] = made.zero;
+    }
+    transpose_tile(reinterpret_cast<const int32_t*>(range.rows), a.k4, rows, a.k4, tile);
+  };
+  linear_range<kRowTileI8, kPanelTileI8>(range, range.tiles, a.k4, row_begin, row_end, panel_begin,
+                                         panel_end, lay);
 }

@@ -16,8 +16,8 @@ struct LineAllocator {
   using value_type = T;
   LineAllocator() = default;
   template <typename U>
-  LineAllocator(const LineAllocator<U>&) {
-  }  // NOLINT(google-explicit-constructor): a rebind converts
+  // A rebind converts. NOLINTNEXTLINE(google-explicit-constructor)
+  LineAllocator(const LineAllocator<U>&) {}
   T* allocate(size_t n) {
     return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{64}));
   }

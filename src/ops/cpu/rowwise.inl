@@ -70,34 +70,33 @@ void embed_sum(const EmbedSum& a, int64_t row_begin, int64_t row_end) {
     });
 }
 
-// Each row to [0, 255]: scale = (max - min) / 255 over the row and zero, zero point = round(-min /
-// scale), so that 0 is exact. A row of zeros has scale 1.
-void quantize(const Quantize& a, int64_t row_begin, int64_t row_end) {
-  for (int64_t row = row_begin; row < row_end; ++row) {
-    const float* x = a.x + row * a.x_stride;
-    uint8_t* q = a.q + row * a.q_stride;
-    F32x16 low = zero(), high = zero();
-    for_columns(a.cols, [&](int64_t c, int lanes) {
-      const F32x16 v = load_lanes(x + c, lanes);
-      low = min(low, v);
-      high = max(high, v);
-    });
-    const float least = min_lanes(low), range = max_lanes(high) - least;
-    const float scale = range > 0.0f ? range / 255.0f : 1.0f;
-    const float inverse = 1.0f / scale;
-    const float zero_point = __builtin_rintf(-least * inverse);
-    a.scale[row] = scale;
-    a.zero[row] = static_cast<int32_t>(zero_point);
-    const F32x16 z = splat(zero_point), s = splat(inverse), top = splat(255.0f);
-    for_columns(a.cols, [&](int64_t c, int lanes) {
-      const F32x16 v = min(max(add(round(mul(load_lanes(x + c, lanes), s)), z), zero()), top);
-      if (lanes == kLanes) return store_u8(q + c, v);
-      uint8_t kept[kLanes];
-      store_u8(kept, v);
-      for (int i = 0; i < lanes; ++i) q[c + i] = kept[i];
-    });
-    for (int64_t c = a.cols; c < a.q_stride; ++c) q[c] = 0;
-  }
+struct ZeroPoint {
+  float scale;
+  int32_t zero;
+};
+
+// One row to [0, 255], as LinearI8 says; q is padded with zeros to `padded` values.
+inline ZeroPoint quantize_row(const float* x, int64_t cols, uint8_t* q, int64_t padded) {
+  F32x16 low = zero(), high = zero();
+  for_columns(cols, [&](int64_t c, int lanes) {
+    const F32x16 v = load_lanes(x + c, lanes);
+    low = min(low, v);
+    high = max(high, v);
+  });
+  const float least = min_lanes(low), range = max_lanes(high) - least;
+  const float scale = range > 0.0f ? range / 255.0f : 1.0f;
+  const float inverse = 1.0f / scale;
+  const float zero_point = __builtin_rintf(-least * inverse);
+  const F32x16 z = splat(zero_point), s = splat(inverse), top = splat(255.0f);
+  for_columns(cols, [&](int64_t c, int lanes) {
+    const F32x16 v = min(max(add(round(mul(load_lanes(x + c, lanes), s)), z), zero()), top);
+    if (lanes == kLanes) return store_u8(q + c, v);
+    uint8_t kept[kLanes];
+    store_u8(kept, v);
+    for (int i = 0; i < lanes; ++i) q[c + i] = kept[i];
+  });
+  for (int64_t c = cols; c < padded; ++c) q[c] = 0;
+  return {scale, static_cast<int32_t>(zero_point)};
 }
 
 void gelu_range(const float* x, float* out, int64_t count) {

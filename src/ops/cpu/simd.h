@@ -267,7 +267,7 @@ inline float min_lanes(F32x16 a) {
 }
 #endif
 
-// 2^x for x <= 1, relative error below 2e-8 before rounding; x below -126 counts as -126.
+// 2^x for x <= 1, relative error below 8e-8 before rounding; x below -126 counts as -126.
 // Adding 1.5 * 2^23 rounds x to the integer n in the sum's low bits; the polynomial is a minimax
 // fit of 2^r on [-1/2, 1/2] (tools/fit_polynomials.py).
 inline F32x16 exp2(F32x16 x) {
@@ -275,12 +275,11 @@ inline F32x16 exp2(F32x16 x) {
   const F32x16 magic = splat(12582912.0f);
   const F32x16 t = add(x, magic);
   const F32x16 r = sub(x, sub(t, magic));
-  F32x16 p = splat(0.00015345820478350567f);
-  p = fma(p, r, splat(0.0013399934617617866f));
-  p = fma(p, r, splat(0.009618488958172276f));
-  p = fma(p, r, splat(0.055503287685286596f));
-  p = fma(p, r, splat(0.24022646890323174f));
-  p = fma(p, r, splat(0.6931472057410598f));
+  F32x16 p = splat(0.0013276408135674338f);
+  p = fma(p, r, splat(0.0096755406852822804f));
+  p = fma(p, r, splat(0.055507134360760081f));
+  p = fma(p, r, splat(0.24022119748382564f));
+  p = fma(p, r, splat(0.69314696699556544f));
   p = fma(p, r, splat(1.0f));
   return scale_by_power(p, t);
 }
@@ -292,15 +291,13 @@ inline F32x16 exp2(F32x16 x) {
 inline F32x16 gelu(F32x16 x) {
   const F32x16 size = abs(x);
   const F32x16 t = min(size, splat(7.0f));
-  F32x16 q = splat(-8.520244136889232e-07f);
-  q = fma(q, t, splat(1.4397232916962821e-05f));
-  q = fma(q, t, splat(-5.9539612266235054e-05f));
-  q = fma(q, t, splat(-0.00047026219544932246f));
-  q = fma(q, t, splat(0.007553648203611374f));
-  q = fma(q, t, splat(-0.052899718284606934f));
-  q = fma(q, t, splat(-0.4590322971343994f));
-  q = fma(q, t, splat(-1.151140570640564f));
-  q = fma(q, t, splat(-0.9999976754188538f));
+  F32x16 q = splat(3.3092802241441295e-05f);
+  q = fma(q, t, splat(-0.00076921957969542797f));
+  q = fma(q, t, splat(0.0080807160922604909f));
+  q = fma(q, t, splat(-0.053412103401005794f));
+  q = fma(q, t, splat(-0.45877097407248113f));
+  q = fma(q, t, splat(-1.151201701714718f));
+  q = fma(q, t, splat(-0.99999306105455865f));
   return fnma(size, exp2(q), max(x, zero()));
 }
 
