@@ -126,6 +126,11 @@ def tokenizer(a):
     return t
 
 
+def peak_rss_mb(process):
+    text = pathlib.Path(f"/proc/{process}/status").read_text()
+    return round(int(re.search(r"VmHWM:\s+(\d+)", text)[1]) / 1000)
+
+
 def spread(rates):
     return {"median": round(statistics.median(rates), 2), "least_most": [round(min(rates), 2), round(max(rates), 2)]}
 
@@ -196,9 +201,6 @@ class Server:
             raise SystemExit(f"HTTP {answer.status}: {results}")
         return results
 
-    def peak_rss_mb(self):
-        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        return round(int(re.search(r"VmHWM:\s+(\d+)", text)[1]) / 1000)
 
 
 def latency(a, pairs):
@@ -211,7 +213,7 @@ def latency(a, pairs):
                 start = time.perf_counter()
                 server.rerank(query, documents)
                 times.setdefault((f"winnow {dtype} over HTTP", len(documents)), []).append(time.perf_counter() - start)
-            say(section="memory", impl=f"winnow serve {dtype}", peak_rss_mb=server.peak_rss_mb())
+            say(section="memory", impl=f"winnow serve {dtype}", peak_rss_mb=peak_rss_mb(server.process.pid))
     for _ in range(a.rounds):
         for name, model in models.items():
             for batch in BATCHES:
@@ -248,17 +250,17 @@ def accuracy(a, pairs):
 
 
 def memory(a, pairs):
-    code = ("import sys, resource; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0]); import compare, json, pathlib\n"
+    code = ("import sys; sys.argv = sys.argv[1:]; sys.path.insert(0, sys.argv[0]); import compare\n"
             "a = compare.arguments(sys.argv[1:]); pairs = compare.make_pairs(a.beir, 64)\n"
             "e = compare.tokenizer(a).encode_batch([(p['query'], p['document']) for p in pairs])\n"
-            "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+            "before = compare.peak_rss_mb('self')\n"
             "compare.sweep(compare.Ort(a.which, a.threads), e, 8)\n"
-            "print(before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)")
+            "print(before, compare.peak_rss_mb('self'))")
     for name, path in (("onnxruntime int8", a.model / "model.onnx"), ("onnxruntime f32", a.fp32_onnx)):
         if path:
             command = [sys.executable, "-c", code, pathlib.Path(__file__).parent, *sys.argv[1:], "--which", path]
             before, after = map(int, subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout.split())
-            say(section="memory", impl=f"{name}, batches of 8", peak_rss_mb=round(after / 1000), of_which_python_mb=round(before / 1000))
+            say(section="memory", impl=f"{name}, batches of 8", peak_rss_mb=after, of_which_python_mb=before)
 
 
 def cold(a, pairs):
