@@ -32,7 +32,7 @@ def say(text):
 def run(*command, **more):
     """True when the command succeeds; its output goes through."""
     say("$ " + " ".join(map(str, command)))
-    return subprocess.run(list(map(str, command)), cwd=ROOT, **more).returncode == 0
+    return subprocess.run(list(map(str, command)), **{"cwd": ROOT, **more}).returncode == 0
 
 
 def one(name, ok):

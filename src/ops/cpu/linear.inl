@@ -95,8 +95,10 @@ inline void store_columns(const Out& out, int64_t row, int64_t panel, int64_t n,
         lanes[c - column];
 }
 
+// Not inlined: within its caller GCC 12 runs out of registers and keeps sums in memory.
 template <int R, int P>
-void linear_tile(const LinearF32& a, const float* x, int64_t row, int64_t panel) {
+__attribute__((noinline)) void linear_tile(const LinearF32& a, const float* x, int64_t row,
+                                           int64_t panel) {
   F32x16 sums[R][P];
   WINNOW_EACH_SUM sums[r][p] = zero();
   multiply<R, P>(x, a.panels + panel * a.k * kPanel, a.k * kPanel, a.k, sums);
@@ -190,7 +192,8 @@ struct QuantizedRange {
 };
 
 template <int R, int P>
-void linear_tile(const QuantizedRange& range, const int32_t* q, int64_t row, int64_t panel) {
+__attribute__((noinline)) void linear_tile(const QuantizedRange& range, const int32_t* q,
+                                           int64_t row, int64_t panel) {
   const LinearI8& a = range.linear;
   I32x16 sums[R][P];
   multiply_i8<R, P>(a, q, panel, sums);
