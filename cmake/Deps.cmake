@@ -11,7 +11,7 @@
 # | libcurl          | downloads                         | ranges, redirects, proxies, TLS                      | curl       |
 # | OpenSSL          | SHA-256                           | the distribution's own, kept                         | Apache-2.0 |
 # | libarchive       | zip: models out of wheels         | fuzzed for years, streams, no file name of its own   | BSD-2      |
-# | utf8proc         | NFD, categories, case folding     | small tables, versioned Unicode data                 | MIT        |
+# | utf8proc         | columns of a character (app only) | small tables, versioned Unicode data                 | MIT        |
 # | prometheus-cpp   | metrics registry and text form    | histograms and exposition format done right          | MIT        |
 # | doctest          | unit tests (tests only)           | fastest to compile                                   | MIT        |
 find_package(Threads REQUIRED)

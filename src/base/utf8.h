@@ -34,6 +34,14 @@ inline CodePoint decode_utf8(std::string_view text, size_t at) {
 
 // Appends the code point's one to four bytes. It must be a scalar value: no surrogate, at most
 // U+10FFFF.
+// The number of code points of well-formed UTF-8.
+inline int64_t code_points(std::string_view text) {
+  int64_t count = 0;
+  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return count;
+}
+
+// Appends the UTF-8 of one code point, which must be a Unicode scalar value.
 void append_utf8(std::string& text, char32_t code_point);
 
 // Replaces every maximal ill-formed sequence with U+FFFD, as WHATWG's decoder does.

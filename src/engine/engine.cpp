@@ -36,12 +36,6 @@ std::optional<Pooling> chosen_pooling(const std::string& wish, const ModelFolder
   return Pooling::kMean;
 }
 
-int64_t code_points(std::string_view text) {
-  int64_t count = 0;
-  for (const char c : text) count += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return count;
-}
-
 ModelKind kind_of(const Network& network) {
   if (!network.classifier) return ModelKind::kEmbedder;
   return network.labels.size() == 1 ? ModelKind::kReranker : ModelKind::kClassifier;

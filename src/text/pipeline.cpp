@@ -9,11 +9,6 @@
 namespace winnow {
 namespace {
 
-int32_t code_points(std::string_view utf8) {
-  return static_cast<int32_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 // Which code point each byte of a text stands in, as parts are asked for in (nearly always) rising
 // order.
 class CodePointCounter {
@@ -21,9 +16,9 @@ class CodePointCounter {
   explicit CodePointCounter(std::string_view text) : text_(text) {}
   int32_t at(size_t byte) {
     if (byte >= byte_)
-      count_ += code_points(text_.substr(byte_, byte - byte_));
+      count_ += static_cast<int32_t>(code_points(text_.substr(byte_, byte - byte_)));
     else
-      count_ -= code_points(text_.substr(byte, byte_ - byte));
+      count_ -= static_cast<int32_t>(code_points(text_.substr(byte, byte_ - byte)));
     byte_ = byte;
     return count_;
   }

@@ -1,18 +1,9 @@
 #include "text/word_piece.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 namespace winnow {
-namespace {
-
-int64_t code_points(std::string_view utf8) {
-  int64_t count = 0;
-  for (const char c : utf8) count += (c & 0xC0) != 0x80;
-  return count;
-}
-
-}  // namespace
-
 WordPiece::WordPiece(Vocabulary vocabulary, WordPieceOptions options, std::string_view where)
     : vocabulary_(std::move(vocabulary)),
       options_(std::move(options)),
