@@ -32,8 +32,6 @@ inline CodePoint decode_utf8(std::string_view text, size_t at) {
           4};
 }
 
-// Appends the code point's one to four bytes. It must be a scalar value: no surrogate, at most
-// U+10FFFF.
 // The number of code points of well-formed UTF-8.
 inline int64_t code_points(std::string_view text) {
   int64_t count = 0;
@@ -41,7 +39,8 @@ inline int64_t code_points(std::string_view text) {
   return count;
 }
 
-// Appends the UTF-8 of one code point, which must be a Unicode scalar value.
+// Appends the code point's one to four bytes. It must be a scalar value: no surrogate, at most
+// U+10FFFF.
 void append_utf8(std::string& text, char32_t code_point);
 
 // Replaces every maximal ill-formed sequence with U+FFFD, as WHATWG's decoder does.
