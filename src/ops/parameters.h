@@ -1,6 +1,7 @@
 // A model's parameters in the form a device computes with. Immutable, shared by every pass.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -9,14 +10,21 @@
 
 namespace winnow {
 
-// A linear layer as a checkpoint has it: w [N, K] row-major in f32 or as 8-bit integers with a
-// scale a row; bias [N].
+// A linear layer as a checkpoint has it: w [N, K] row-major in f32, as 8-bit integers with a scale
+// a row, or as rows of blocks (tensor/blocks.h); bias [N].
 struct LinearSource {
   int64_t in = 0, out = 0;        // K, N
   std::vector<float> weight;      // [N, K]; empty when quantized holds it
   std::vector<int8_t> quantized;  // [N, K]
   std::vector<float> scales;      // [N], real = quantized * scale
   std::vector<float> bias;        // [N]; empty: zeros
+  // A row each, K / block_elements blocks, in the checkpoint's memory, which only packing reads;
+  // rows may be of several formats.
+  struct BlockRow {
+    const std::byte* data;
+    DType dtype;
+  };
+  std::vector<BlockRow> block_rows;  // [N]; empty when weight or quantized hold it
 };
 
 // What a device made of it; only its own kernels look inside.
@@ -28,7 +36,7 @@ class PackedLinear {
 
 struct Linear {
   int64_t in = 0, out = 0;
-  DType dtype = DType::f32;  // f32 or i8: what it multiplies in
+  DType dtype = DType::f32;  // f32, i8, or the blocks' (of its first row): what it multiplies in
   std::shared_ptr<const PackedLinear> packed;
 };
 

@@ -1,5 +1,6 @@
 // Checkpoints: files of named tensors, mapped, never copied. Immutable and thread-safe.
-// Reads safetensors (one file or sharded by an index) and ONNX files as containers of weights.
+// Reads safetensors and PyTorch pickles (one file or sharded by an index), GGUF, and ONNX files as
+// containers of weights.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,9 @@ struct StoredTensor {
   Shape shape;  // as stored
   bool transposed =
       false;  // true when the file stores [in, out] where PyTorch has [out, in] (ONNX MatMul)
+  // Rows that a Llama GGUF file has in another order than PyTorch: within each of so many heads,
+  // row (half, i) lies at (i, half). 0: rows are in order.
+  int64_t interleaved_heads = 0;
   const std::byte* data = nullptr;  // of any alignment: copy elements out, do not cast
   int64_t bytes = 0;
   Quantization quantization;
