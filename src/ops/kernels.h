@@ -7,12 +7,13 @@
 #include <span>
 #include <string>
 
+#include "ops/kv_cache.h"
 #include "ops/parameters.h"
 #include "tensor/stream.h"
 
 namespace winnow {
 
-enum class Activation { kNone, kGelu };
+enum class Activation { kNone, kGelu, kSilu };
 
 struct LinearArgs {
   const float* x;  // [rows, K], rows x_stride apart
@@ -31,6 +32,43 @@ struct AttentionArgs {
   std::span<const int32_t> q_starts, k_starts;  // [B + 1]
   int64_t heads, head_size;
   float scale;
+};
+
+struct CachedAttentionArgs {
+  const float *q, *k, *v;              // [H, T, E], [K, T, E] x 2: the new tokens'
+  float* out;                          // [T, H * E]
+  std::span<const int32_t> starts;     // [B + 1]
+  std::span<const int32_t> positions;  // [T], from `past` in each text
+  KvPages cache;
+  PageTable table;
+  int64_t tokens, heads, kv_heads, head_size;
+  float scale;
+};
+
+struct RmsNormArgs {
+  const float *x, *weight;
+  float* out;
+  int64_t rows, cols;
+  float eps;
+};
+
+struct RopeArgs {
+  const float *x, *angles;  // [planes, tokens, cols]; [tokens, cols]: cosines, then sines
+  float* out;
+  int64_t planes, tokens, cols;
+};
+
+struct GatedArgs {
+  const float* x;  // [rows, 2 * cols]
+  float* out;      // [rows, cols]
+  int64_t rows, cols;
+  Activation activation;
+};
+
+struct AddArgs {
+  const float *x, *y;
+  float* out;
+  int64_t count;
 };
 
 struct AddLayerNormArgs {
@@ -77,7 +115,12 @@ struct Kernels {
   void (*linear)(const LinearArgs&, Stream&) = nullptr;
   void (*linear_i8)(const LinearArgs&, Stream&) = nullptr;
   void (*attention)(const AttentionArgs&, Stream&) = nullptr;
+  void (*cached_attention)(const CachedAttentionArgs&, Stream&) = nullptr;
   void (*add_layer_norm)(const AddLayerNormArgs&, Stream&) = nullptr;
+  void (*rms_norm)(const RmsNormArgs&, Stream&) = nullptr;
+  void (*rope)(const RopeArgs&, Stream&) = nullptr;
+  void (*gated)(const GatedArgs&, Stream&) = nullptr;
+  void (*add)(const AddArgs&, Stream&) = nullptr;
   void (*embed_sum)(const EmbedSumArgs&, Stream&) = nullptr;
   void (*gather_rows)(const GatherRowsArgs&, Stream&) = nullptr;
   void (*mean_rows)(const MeanRowsArgs&, Stream&) = nullptr;

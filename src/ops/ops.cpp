@@ -118,6 +118,124 @@ Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
   return out;
 }
 
+Tensor Ops::attention_cached(const Tensor& q, const Tensor& k, const Tensor& v,
+                             const KvPages& cache, const CachedTexts& texts) {
+  for (const Tensor* x : {&q, &k, &v})
+    require(x->rank() == 3 && x->dtype() == DType::f32,
+            "attention_cached: want q, k and v [H, T, E] f32, got ", x->shape());
+  require(k.shape() == v.shape() && q.dim(1) == k.dim(1) && q.dim(2) == k.dim(2) &&
+              q.dim(0) % k.dim(0) == 0,
+          "attention_cached: want query heads in groups over kv heads, got ", q.shape(), ", ",
+          k.shape(), ", ", v.shape());
+  require(cache.kv_heads == k.dim(0) && cache.head_size == k.dim(2),
+          "attention_cached: want a cache of ", k.dim(0), " heads of ", k.dim(2), ", got ",
+          cache.kv_heads, " of ", cache.head_size);
+  require(q.dim(2) >= 1 && q.dim(2) <= 256, "attention_cached: want heads of 1 to 256, got ",
+          q.dim(2));
+  require_starts("attention_cached", texts.starts, q.dim(1));
+  require(static_cast<int64_t>(texts.positions.size()) == q.dim(1) &&
+              texts.table.starts.size() == texts.starts.size(),
+          "attention_cached: want a position a token and pages for ", texts.starts.size() - 1,
+          " texts");
+  for (size_t i = 0; i + 1 < texts.starts.size(); ++i) {
+    const int32_t begin = texts.starts[i], end = texts.starts[i + 1];
+    const int64_t room = (texts.table.starts[i + 1] - texts.table.starts[i]) * kPageTokens;
+    for (int32_t t = begin; t < end; ++t)
+      require(texts.positions[t] == texts.positions[begin] + t - begin && texts.positions[t] >= 0 &&
+                  texts.positions[t] < room,
+              "attention_cached: want positions that follow each other within ", room,
+              " places, got ", texts.positions[t]);
+  }
+  Tensor out = arena_.make({q.dim(1), q.dim(0) * q.dim(2)}, DType::f32);
+  call(kernels_.cached_attention, "attention_cached",
+       CachedAttentionArgs{.q = q.as<float>(),
+                           .k = k.as<float>(),
+                           .v = v.as<float>(),
+                           .out = out.as<float>(),
+                           .starts = texts.starts,
+                           .positions = texts.positions,
+                           .cache = cache,
+                           .table = texts.table,
+                           .tokens = q.dim(1),
+                           .heads = q.dim(0),
+                           .kv_heads = k.dim(0),
+                           .head_size = q.dim(2),
+                           .scale = 1.0f / std::sqrt(static_cast<float>(q.dim(2)))});
+  return out;
+}
+
+Tensor Ops::rope_angles(std::span<const int32_t> positions, std::span<const float> frequencies,
+                        float scale) {
+  const auto tokens = static_cast<int64_t>(positions.size()),
+             count = static_cast<int64_t>(frequencies.size());
+  Tensor out = arena_.make({tokens, 2 * count}, DType::f32);
+  for (int64_t t = 0; t < tokens; ++t) {
+    float* cosines = out.as<float>() + t * 2 * count;
+    for (int64_t i = 0; i < count; ++i) {
+      const double angle = static_cast<float>(positions[t]) * frequencies[i];
+      cosines[i] = static_cast<float>(std::cos(angle)) * scale;
+      cosines[count + i] = static_cast<float>(std::sin(angle)) * scale;
+    }
+  }
+  return out;
+}
+
+Tensor Ops::rope(const Tensor& x, const Tensor& angles) {
+  require(x.rank() == 3 && x.dtype() == DType::f32, "rope: want x [H, T, E] f32, got ", x.shape());
+  require(angles.shape() == Shape({x.dim(1), x.dim(2)}) && x.dim(2) % 2 == 0,
+          "rope: want angles [T, E] with an even E, got ", angles.shape(), " for ", x.shape());
+  Tensor out = arena_.make(x.shape(), DType::f32);
+  call(kernels_.rope, "rope",
+       RopeArgs{.x = x.as<float>(),
+                .angles = angles.as<float>(),
+                .out = out.as<float>(),
+                .planes = x.dim(0),
+                .tokens = x.dim(1),
+                .cols = x.dim(2)});
+  return out;
+}
+
+Tensor Ops::rms_norm(const Tensor& x, std::span<const float> weight, float eps) {
+  require_dense("rms_norm", x);
+  require(static_cast<int64_t>(weight.size()) == x.cols(), "rms_norm: want weight [", x.cols(),
+          "], got [", weight.size(), ']');
+  Tensor out = arena_.make(x.shape(), DType::f32);
+  call(kernels_.rms_norm, "rms_norm",
+       RmsNormArgs{.x = x.as<float>(),
+                   .weight = weight.data(),
+                   .out = out.as<float>(),
+                   .rows = x.rows(),
+                   .cols = x.cols(),
+                   .eps = eps});
+  return out;
+}
+
+Tensor Ops::gated(const Tensor& x, Activation activation) {
+  require_matrix("gated", "x", x);
+  require_dense("gated", x);
+  require(x.cols() % 2 == 0 && activation != Activation::kNone,
+          "gated: want an even number of columns and an activation, got ", x.shape());
+  Tensor out = arena_.make({x.dim(0), x.cols() / 2}, DType::f32);
+  call(kernels_.gated, "gated",
+       GatedArgs{.x = x.as<float>(),
+                 .out = out.as<float>(),
+                 .rows = x.dim(0),
+                 .cols = x.cols() / 2,
+                 .activation = activation});
+  return out;
+}
+
+Tensor Ops::add(const Tensor& x, const Tensor& y) {
+  require_dense("add", x);
+  require_dense("add", y);
+  require(x.shape() == y.shape(), "add: want two of one shape, got ", x.shape(), " and ",
+          y.shape());
+  Tensor out = arena_.make(x.shape(), DType::f32);
+  call(kernels_.add, "add",
+       AddArgs{x.as<float>(), y.as<float>(), out.as<float>(), x.shape().elements()});
+  return out;
+}
+
 Tensor Ops::norm_rows(const char* verb, const Tensor& x, const Tensor* residual, const Norm& norm,
                       float eps) {
   require_matrix(verb, "x", x);

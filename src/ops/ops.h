@@ -49,6 +49,40 @@ class Ops {
   };
   Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts);
 
+  // Causal attention of new tokens over what their texts have so far: appends k and v to the cache,
+  // then softmax(q k^T / sqrt(E)) v, each query over its text's keys up to its own position. Query
+  // heads share kv heads in groups of H / K.
+  //   q [H, T, E], k and v [K, T, E] f32; texts.starts [B + 1]; texts.positions [T]: absolute, one
+  //   after the other in each text; texts.table: pages for all positions; returns [T, H * E] f32.
+  // A token's bits depend on its text's tokens alone: not on how many are computed at once, nor on
+  // who wrote the earlier ones. Source: Kwon et al. 2023 (pages); Ainslie et al. 2023 (groups).
+  struct CachedTexts {
+    std::span<const int32_t> starts, positions;
+    PageTable table;
+  };
+  Tensor attention_cached(const Tensor& q, const Tensor& k, const Tensor& v, const KvPages& cache,
+                          const CachedTexts& texts);
+
+  // The cosines, then the sines, of position * frequency for rotary embeddings: [T, 2 R], each
+  // times scale. The angle is an f32 product, as in transformers; frequencies [R].
+  Tensor rope_angles(std::span<const int32_t> positions, std::span<const float> frequencies,
+                     float scale = 1.0f);
+
+  // Rotates the pairs (x_i, x_{i + E/2}) of each head by its token's angles: x [H, T, E], angles
+  // [T, E]. Source: Su et al. 2021, eq. 34, in the half-split order of transformers.
+  Tensor rope(const Tensor& x, const Tensor& angles);
+
+  // x / sqrt(mean(x^2) + eps) * weight over the last dimension: x [..., D] f32, weight [D].
+  // Source: Zhang & Sennrich 2019, eq. 4.
+  Tensor rms_norm(const Tensor& x, std::span<const float> weight, float eps);
+
+  // activation(x[:, :F]) * x[:, F:]: x [T, 2 F] f32 to [T, F]; kGelu or kSilu. Source: Shazeer
+  // 2020.
+  Tensor gated(const Tensor& x, Activation activation);
+
+  // x + y, of one shape.
+  Tensor add(const Tensor& x, const Tensor& y);
+
   // layer_norm(x + residual): y = x + residual; (y - mean) / sqrt(variance + eps) * weight + bias,
   // over each row.
   //   x, residual [T, D] f32; weight, bias [D]; returns [T, D] f32. Variance is the biased one, in

@@ -15,15 +15,28 @@ namespace {
 
 using cpu::Isa;
 
+static_assert(cpu::kPageTokens == kPageTokens);
+
 constexpr int64_t kTileBytes =
     300'000;  // of x that a task lays out: with two panels of weights, within most L2 caches
 constexpr int64_t kMostRows = 96;  // more gains nothing: the panels have left L1 anyway
 
 constexpr int64_t kRowGrain = 16;  // rows of a cheap kernel's task: a few microseconds
+int64_t row_grain(int64_t cols) { return std::max<int64_t>(kRowGrain, (1 << 14) / cols); }
 
 int64_t round_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
-cpu::Act act_of(Activation a) { return a == Activation::kGelu ? cpu::Act::kGelu : cpu::Act::kNone; }
+cpu::Act act_of(Activation a) {
+  switch (a) {
+    case Activation::kNone:
+      return cpu::Act::kNone;
+    case Activation::kGelu:
+      return cpu::Act::kGelu;
+    case Activation::kSilu:
+      return cpu::Act::kSilu;
+  }
+  return cpu::Act::kNone;
+}
 
 // How a product is cut into tasks: blocks of rows, and of panels where there are too few rows for
 // every thread.
@@ -132,6 +145,92 @@ void attention(const AttentionArgs& a, Stream& stream) {
   });
 }
 
+// Keys go into panels of 16 columns, values into rows (KvPages).
+void append(const CachedAttentionArgs& a, int64_t text) {
+  const int64_t size = a.head_size, width = round_up(size, 16),
+                page_floats = KvPages::page_floats(size);
+  const int32_t* pages = a.table.pages.data() + a.table.starts[text];
+  for (int64_t t = a.starts[text]; t < a.starts[text + 1]; ++t) {
+    const int64_t at = a.positions[t], in_page = at % kPageTokens;
+    for (int64_t head = 0; head < a.kv_heads; ++head) {
+      const int64_t page = (pages[at / kPageTokens] * a.kv_heads + head) * page_floats;
+      const float* k = a.k + (head * a.tokens + t) * size;
+      float* panel = a.cache.k + page + in_page / 16 * 16 * size + in_page % 16;
+      for (int64_t c = 0; c < size; ++c) panel[c * 16] = k[c];
+      std::copy_n(a.v + (head * a.tokens + t) * size, size, a.cache.v + page + in_page * width);
+    }
+  }
+}
+
+constexpr int64_t kCachedRows = 96;  // query rows of a task: enough to read keys seldom
+
+template <const Isa* (*isa)()>
+void cached_attention(const CachedAttentionArgs& a, Stream& stream) {
+  const auto texts = static_cast<int64_t>(a.starts.size()) - 1;
+  const int64_t size = a.head_size, width = a.heads * size, group = a.heads / a.kv_heads;
+  if (a.tokens <= kPageTokens)  // little: not worth waking a thread
+    for (int64_t text = 0; text < texts; ++text) append(a, text);
+  else
+    stream.pool().run(texts, [&](int64_t text, int) { append(a, text); });
+
+  // Cut at whole tokens, so that a token's group shares a tile.
+  const int64_t cut = std::max<int64_t>(1, kCachedRows / group) * group;
+  std::vector<int64_t> first{0};  // task of each text and one more
+  for (int64_t text = 0; text < texts; ++text)
+    first.push_back(first.back() + ((a.starts[text + 1] - a.starts[text]) * group + cut - 1) / cut);
+  stream.pool().run(first.back() * a.kv_heads, [&](int64_t task, int worker) {
+    const int64_t head = task % a.kv_heads, piece = task / a.kv_heads;
+    const int64_t text = std::upper_bound(first.begin(), first.end(), piece) - first.begin() - 1;
+    const int64_t begin = a.starts[text], rows = (a.starts[text + 1] - begin) * group;
+    const int64_t page_floats = KvPages::page_floats(size);
+    const cpu::CachedHead args{.q = a.q + (head * group * a.tokens + begin) * size,
+                               .q_stride = a.tokens * size,
+                               .out = a.out + begin * width + head * group * size,
+                               .out_stride = width,
+                               .k = a.cache.k + head * page_floats,
+                               .v = a.cache.v + head * page_floats,
+                               .page_stride = a.kv_heads * page_floats,
+                               .pages = a.table.pages.data() + a.table.starts[text],
+                               .group = group,
+                               .past = a.positions[begin],
+                               .head_size = size,
+                               .scale = a.scale,
+                               .scratch = static_cast<float*>(
+                                   stream.scratch(worker, cpu::cached_scratch_floats(size) * 4))};
+    const int64_t row = (piece - first[text]) * cut;
+    isa()->cached_head(args, row, std::min(rows, row + cut));
+  });
+}
+
+template <const Isa* (*isa)()>
+void rms_norm(const RmsNormArgs& a, Stream& stream) {
+  const cpu::RmsNorm args{.x = a.x, .weight = a.weight, .out = a.out, .cols = a.cols, .eps = a.eps};
+  share(stream, a.rows, row_grain(a.cols),
+        [&](int64_t begin, int64_t end, int) { isa()->rms_norm(args, begin, end); });
+}
+
+template <const Isa* (*isa)()>
+void rope(const RopeArgs& a, Stream& stream) {
+  const cpu::Rope args{
+      .x = a.x, .angles = a.angles, .out = a.out, .tokens = a.tokens, .cols = a.cols};
+  share(stream, a.planes * a.tokens, row_grain(a.cols),
+        [&](int64_t begin, int64_t end, int) { isa()->rope(args, begin, end); });
+}
+
+template <const Isa* (*isa)()>
+void gated(const GatedArgs& a, Stream& stream) {
+  const cpu::Gated args{.x = a.x, .out = a.out, .cols = a.cols, .act = act_of(a.activation)};
+  share(stream, a.rows, kRowGrain,
+        [&](int64_t begin, int64_t end, int) { isa()->gated(args, begin, end); });
+}
+
+template <const Isa* (*isa)()>
+void add(const AddArgs& a, Stream& stream) {
+  share(stream, a.count, 1 << 14, [&](int64_t begin, int64_t end, int) {
+    isa()->add(a.x + begin, a.y + begin, a.out + begin, end - begin);
+  });
+}
+
 template <const Isa* (*isa)()>
 void add_layer_norm(const AddLayerNormArgs& a, Stream& stream) {
   const cpu::AddLayerNorm args{.x = a.x,
@@ -207,7 +306,12 @@ const Kernels& table() {
                                .linear = linear<isa>,
                                .linear_i8 = linear_i8<isa>,
                                .attention = attention<isa>,
+                               .cached_attention = cached_attention<isa>,
                                .add_layer_norm = add_layer_norm<isa>,
+                               .rms_norm = rms_norm<isa>,
+                               .rope = rope<isa>,
+                               .gated = gated<isa>,
+                               .add = add<isa>,
                                .embed_sum = embed_sum<isa>,
                                .gather_rows = gather_rows,
                                .mean_rows = mean_rows,

@@ -10,7 +10,7 @@ namespace winnow::cpu {
 
 constexpr int kPanel = 16;  // columns of a packed weight panel
 
-enum class Act : int32_t { kNone, kGelu };
+enum class Act : int32_t { kNone, kGelu, kSilu };
 
 // Where a product's results go: blocks of columns one after the other, each with its rows `block`
 // apart. One block of all N columns is a dense matrix; blocks of a head's size are what attention
@@ -89,6 +89,43 @@ struct AddLayerNorm {
   float eps;
 };
 
+struct RmsNorm {
+  const float *x, *weight;
+  float* out;
+  int64_t cols;
+  float eps;
+};
+
+struct Rope {
+  const float* x;       // [planes * tokens, cols]
+  const float* angles;  // [tokens, cols]: cosines, then sines
+  float* out;
+  int64_t tokens, cols;
+};
+
+struct Gated {
+  const float* x;  // [rows, 2 * cols]
+  float* out;      // [rows, cols]
+  int64_t cols;
+  Act act;
+};
+
+// One text's new tokens over one head of keys and values in pages (KvPages says the layout). Rows
+// are the group's query heads of each token, token by token; row i is of token i / group and sees
+// keys [0, past + i / group].
+struct CachedHead {
+  const float* q;       // head 0 of the group: [tokens, head_size]
+  int64_t q_stride;     // elements from query head to query head
+  float* out;           // token 0, head 0 of the group; heads head_size apart
+  int64_t out_stride;   // elements from token to token
+  const float *k, *v;   // page 0 of this kv head
+  int64_t page_stride;  // elements from page to page
+  const int32_t* pages;
+  int64_t group, past, head_size;
+  float scale;
+  float* scratch;  // cached_scratch_floats(head_size), 64-byte aligned
+};
+
 struct EmbedTable {
   const void* rows;  // f32, or u8 with (stored - zero) * scale
   bool u8;
@@ -115,11 +152,19 @@ struct Isa {
                     int64_t panel_end);
   const char* linear_i8_name;
   void (*attention_head)(const AttentionHead&);
+  void (*cached_head)(const CachedHead&, int64_t row_begin, int64_t row_end);
   void (*add_layer_norm)(const AddLayerNorm&, int64_t row_begin, int64_t row_end);
   void (*embed_sum)(const EmbedSum&, int64_t row_begin, int64_t row_end);
   void (*gelu)(const float* x, float* out, int64_t count);
+  void (*rms_norm)(const RmsNorm&, int64_t row_begin, int64_t row_end);
+  void (*rope)(const Rope&, int64_t row_begin, int64_t row_end);
+  void (*gated)(const Gated&, int64_t row_begin, int64_t row_end);
+  void (*add)(const float* x, const float* y, float* out, int64_t count);
   bool i8_steps;  // linear_i8 reads steps rather than panels
 };
+
+// Tokens of a page of keys and values: two panels of keys.
+constexpr int64_t kPageTokens = 32;
 
 // Attention walks the keys of a text in blocks of this many, from the first.
 constexpr int64_t kKeyBlock = 256;
@@ -140,6 +185,11 @@ constexpr int64_t i8_scratch_bytes(int64_t rows, int64_t k4) {
 constexpr int64_t attention_scratch_floats(int64_t keys, int64_t head_size) {
   const int64_t keys16 = (keys + 15) / 16 * 16, size16 = (head_size + 15) / 16 * 16;
   return keys16 * head_size + keys * size16 + kMaxRowTile * (kQueryStride + kScoreStride + size16);
+}
+
+// Floats of scratch that cached_head wants: a tile of queries, scores and sums.
+constexpr int64_t cached_scratch_floats(int64_t head_size) {
+  return kMaxRowTile * (kQueryStride + kScoreStride + (head_size + 15) / 16 * 16);
 }
 
 // Null where this build or this processor lacks the instructions.

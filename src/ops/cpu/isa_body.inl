@@ -11,6 +11,7 @@ namespace {
 #include "ops/cpu/rowwise.inl"
 #include "ops/cpu/linear.inl"
 #include "ops/cpu/attention.inl"
+#include "ops/cpu/cached_attention.inl"
 // clang-format on
 
 constexpr Isa table_of(const char* name, const char* linear_i8_name, bool i8_steps) {
@@ -21,9 +22,14 @@ constexpr Isa table_of(const char* name, const char* linear_i8_name, bool i8_ste
           .linear_i8 = linear_i8,
           .linear_i8_name = linear_i8_name,
           .attention_head = attention_head,
+          .cached_head = cached_head,
           .add_layer_norm = add_layer_norm,
           .embed_sum = embed_sum,
           .gelu = gelu_range,
+          .rms_norm = rms_norm,
+          .rope = rope,
+          .gated = gated,
+          .add = add_range,
           .i8_steps = i8_steps};
 }
 }  // namespace

@@ -104,3 +104,55 @@ void gelu_range(const float* x, float* out, int64_t count) {
     store_lanes(out + c, gelu(load_lanes(x + c, lanes)), lanes);
   });
 }
+
+void rms_norm(const RmsNorm& a, int64_t row_begin, int64_t row_end) {
+  const float count = static_cast<float>(a.cols);
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = a.x + row * a.cols;
+    float* out = a.out + row * a.cols;
+    F32x16 squares = zero();
+    for_columns(a.cols, [&](int64_t c, int lanes) {
+      const F32x16 v = load_lanes(x + c, lanes);
+      squares = fma(v, v, squares);
+    });
+    const F32x16 scale = splat(1.0f / __builtin_sqrtf(sum_lanes(squares) / count + a.eps));
+    for_columns(a.cols, [&](int64_t c, int lanes) {
+      const F32x16 v = mul(load_lanes(x + c, lanes), scale);
+      store_lanes(out + c, mul(v, load_lanes(a.weight + c, lanes)), lanes);
+    });
+  }
+}
+
+void rope(const Rope& a, int64_t row_begin, int64_t row_end) {
+  const int64_t half = a.cols / 2;
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = a.x + row * a.cols;
+    const float* cosine = a.angles + row % a.tokens * a.cols;
+    float* out = a.out + row * a.cols;
+    for_columns(half, [&](int64_t c, int lanes) {
+      const F32x16 lo = load_lanes(x + c, lanes), hi = load_lanes(x + half + c, lanes);
+      const F32x16 cos = load_lanes(cosine + c, lanes), sin = load_lanes(cosine + half + c, lanes);
+      store_lanes(out + c, fnma(hi, sin, mul(lo, cos)), lanes);
+      store_lanes(out + half + c, fma(lo, sin, mul(hi, cos)), lanes);
+    });
+  }
+}
+
+void gated(const Gated& a, int64_t row_begin, int64_t row_end) {
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float* gate = a.x + row * 2 * a.cols;
+    for_columns(a.cols, [&](int64_t c, int lanes) {
+      const F32x16 g = load_lanes(gate + c, lanes);
+      store_lanes(
+          a.out + row * a.cols + c,
+          mul(a.act == Act::kSilu ? silu(g) : gelu(g), load_lanes(gate + a.cols + c, lanes)),
+          lanes);
+    });
+  }
+}
+
+void add_range(const float* x, const float* y, float* out, int64_t count) {
+  for_columns(count, [&](int64_t c, int lanes) {
+    store_lanes(out + c, add(load_lanes(x + c, lanes), load_lanes(y + c, lanes)), lanes);
+  });
+}

@@ -40,6 +40,7 @@ inline F32x16 zero() { return {_mm512_setzero_ps()}; }
 inline F32x16 add(F32x16 a, F32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline F32x16 sub(F32x16 a, F32x16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline F32x16 mul(F32x16 a, F32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline F32x16 div(F32x16 a, F32x16 b) { return {_mm512_div_ps(a.v, b.v)}; }
 inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 inline F32x16 fnma(F32x16 a, F32x16 b, F32x16 c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
 inline F32x16 max(F32x16 a, F32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
@@ -102,6 +103,9 @@ inline F32x16 sub(F32x16 a, F32x16 b) {
 }
 inline F32x16 mul(F32x16 a, F32x16 b) {
   return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+inline F32x16 div(F32x16 a, F32x16 b) {
+  return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
 }
 inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
@@ -189,6 +193,9 @@ inline F32x16 sub(F32x16 a, F32x16 b) {
 }
 inline F32x16 mul(F32x16 a, F32x16 b) {
   return each([&](int i) { return a.lane[i] * b.lane[i]; });
+}
+inline F32x16 div(F32x16 a, F32x16 b) {
+  return each([&](int i) { return a.lane[i] / b.lane[i]; });
 }
 inline F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
   return each([&](int i) { return __builtin_fmaf(a.lane[i], b.lane[i], c.lane[i]); });
@@ -299,6 +306,13 @@ inline F32x16 gelu(F32x16 x) {
   q = fma(q, t, splat(-1.151201701714718f));
   q = fma(q, t, splat(-0.99999306105455865f));
   return fnma(size, exp2(q), max(x, zero()));
+}
+
+// x * sigmoid(x), relative error below 1e-6: with e = exp(-|x|), sigmoid(x) is 1 / (1 + e) for x >=
+// 0 and e / (1 + e) below.
+inline F32x16 silu(F32x16 x) {
+  const F32x16 e = exp2(mul(abs(x), splat(-1.44269504088896340736f)));
+  return div(fma(min(x, zero()), e, max(x, zero())), add(splat(1.0f), e));
 }
 
 }  // namespace winnow::cpu::WINNOW_ISA
