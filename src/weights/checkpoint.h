@@ -44,11 +44,19 @@ class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
 
-  // Opens a model folder: model.safetensors, model.safetensors.index.json or model.onnx (also
-  // onnx/model.onnx), in this order. Throws kNotFound naming what was looked for, kCorrupt with the
-  // file and byte offset.
+  // Opens a file by its name's ending (.safetensors, .safetensors.index.json, .gguf, .onnx) or a
+  // model folder.
+  static std::shared_ptr<const Checkpoint> open(const std::string& path);
+
+  // Opens a model folder: model.safetensors, model.safetensors.index.json, the one file *.gguf, or
+  // model.onnx (also onnx/model.onnx), in this order. Throws kNotFound naming what was looked for,
+  // kCorrupt with the file and byte offset.
   static std::shared_ptr<const Checkpoint> open_folder(const std::string& folder);
   static std::shared_ptr<const Checkpoint> open_safetensors(const std::string& path);
+  // A model of architecture llama, qwen2 or qwen3; others are kUnsupported by name. Factors of
+  // rope frequencies are a tensor rope_freqs.weight [head_dim / 2]: frequency i is divided by
+  // factor i, and the implied config's rope_scaling says rope_type frequency_factors.
+  static std::shared_ptr<const Checkpoint> open_gguf(const std::string& path);
   static std::shared_ptr<const Checkpoint> open_onnx(const std::string& path);
 
   // Null when absent. A prefix bert., roberta., deberta. or model. may be missing from, or surplus
@@ -60,8 +68,10 @@ class Checkpoint {
   // What a file without config.json says of its own shape, as config.json would: model_type,
   // hidden_size, num_hidden_layers, num_attention_heads, intermediate_size, vocab_size,
   // max_position_embeddings, type_vocab_size, layer_norm_eps, hidden_act, architectures, and
-  // num_labels where there is a classifier. Null for safetensors. Throws kUnsupported when the
-  // graph is not one that winnow can read.
+  // num_labels where there is a classifier; of a GGUF file also num_key_value_heads, head_dim,
+  // rms_norm_eps, rope_theta, rope_scaling, attention_bias, tie_word_embeddings and the ids of
+  // special tokens (eos_token_id: an integer, or an array of two). Null for safetensors. Throws
+  // kUnsupported when the graph is not one that winnow can read.
   virtual Json implied_config() const = 0;
 };
 

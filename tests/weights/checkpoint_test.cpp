@@ -43,7 +43,8 @@ TEST_CASE("a folder's checkpoint is its first known file, and a folder without o
   CHECK(holds(
       error_of([&] { Checkpoint::open_folder(folder.path()); }), Code::kNotFound,
       folder.path() +
-          ": want model.safetensors, model.safetensors.index.json, model.onnx or onnx/model.onnx"));
+          ": want model.safetensors, model.safetensors.index.json, a file *.gguf, model.onnx or "
+          "onnx/model.onnx"));
   CHECK(holds(error_of([&] { Checkpoint::open_folder(folder.path() + "/absent"); }),
               Code::kNotFound, "/absent: want a model's folder"));
   const std::string file = folder.write("onnx/model.onnx", onnx_model({}, {}));
