@@ -85,6 +85,33 @@ Norm Weights::norm(std::string_view name) const {
   return norm;
 }
 
+std::vector<float> Weights::vector(std::string_view name) const {
+  std::vector<float> values = to_f32(need(std::string(name) + ".weight", 1));
+  record_->bytes += static_cast<int64_t>(values.size() * sizeof(float));
+  return values;
+}
+
+Linear Weights::rows(std::string_view name, std::span<const int32_t> which) const {
+  const StoredTensor& stored = need(std::string(name) + ".weight", 2);
+  const int64_t n = stored.shape.dim(0), k = stored.shape.dim(1);
+  const int64_t row_bytes = k / block_elements(stored.dtype) * size_of(stored.dtype);
+  LinearSource source;
+  source.in = k;
+  source.out = static_cast<int64_t>(which.size());
+  for (const int32_t row : which) {
+    require(row >= 0 && row < n, checkpoint_->path(), ": tensor `", stored.name,
+            "`: want a row below ", n, ", got ", row);
+    StoredTensor one = stored;
+    one.shape = Shape{1, k};
+    one.data += row * row_bytes;
+    const std::vector<float> values = to_f32(one);
+    source.weight.insert(source.weight.end(), values.begin(), values.end());
+  }
+  const Linear linear = kernels_->pack_linear(std::move(source), DType::f32);
+  record_->bytes += linear.packed->bytes();
+  return linear;
+}
+
 Table Weights::table(std::string_view name) const {
   const StoredTensor& stored = need(std::string(name) + ".weight", 2);
   const Quantization& q = stored.quantization;

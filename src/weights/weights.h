@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,7 +34,10 @@ class Weights {
   }
   Linear linear(std::initializer_list<std::string_view> names, DType dtype) const;
 
-  Norm norm(std::string_view name) const;  // name.weight [D] and name.bias [D]
+  Norm norm(std::string_view name) const;                  // name.weight [D] and name.bias [D]
+  std::vector<float> vector(std::string_view name) const;  // name.weight [D] alone: an RMS norm's
+  // The named rows of name.weight [N, K] as a product in f32: a few logits of a large head.
+  Linear rows(std::string_view name, std::span<const int32_t> which) const;
   Table table(std::string_view name)
       const;  // name.weight [rows, D]: f32 and 8-bit tables are borrowed, others converted
 
