@@ -77,7 +77,7 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   const ModelFolder folder = read_model_folder(options.folder, *checkpoint);
   const DType dtype = linear_dtype(options.dtype, *checkpoint);
   const Kernels& kernels = cpu_kernels(options.isa.empty() ? best_isa() : options.isa);
-  const Weights weights(checkpoint, kernels, dtype);
+  const Weights weights(checkpoint, kernels, dtype, /*keep_blocks=*/options.dtype == "auto");
   parts->network = build_network(folder.config, chosen_pooling(options.pooling, folder), weights);
   parts->tokenizer = Tokenizer::from_folder(options.folder);
   const Network& network = parts->network;

@@ -59,8 +59,8 @@ class Checkpoint {
   static std::shared_ptr<const Checkpoint> open_gguf(const std::string& path);
   static std::shared_ptr<const Checkpoint> open_onnx(const std::string& path);
 
-  // Null when absent. A prefix bert., roberta., deberta. or model. may be missing from, or surplus
-  // in, the name or the file's; the name as it is goes first.
+  // Null when absent. A prefix bert., roberta., distilbert., deberta. or model. may be missing
+  // from, or surplus in, the name or the file's; the name as it is goes first.
   virtual const StoredTensor* find(std::string_view name) const = 0;
   virtual std::vector<const StoredTensor*> tensors() const = 0;  // in the order of their names
   virtual const std::string& path() const = 0;

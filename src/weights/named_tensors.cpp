@@ -9,13 +9,13 @@ namespace winnow {
 namespace {
 
 // What a checkpoint saved with a task's head puts before the names of the bare model.
-constexpr std::array<std::string_view, 4> kPrefixes{"bert.", "roberta.", "deberta.", "model."};
+constexpr std::array<std::string_view, 5> kPrefixes{"bert.", "roberta.", "distilbert.", "deberta.",
+                                                    "model."};
 
-// BERT files converted from TensorFlow name a LayerNorm's parameters so.
+// BERT files converted from TensorFlow name a LayerNorm's parameters so; some write layer_norm.
 void modernize(std::string& name) {
   for (const auto& [old_end, new_end] :
-       {std::pair<std::string_view, std::string_view>{"LayerNorm.gamma", "weight"},
-        {"LayerNorm.beta", "bias"}})
+       {std::pair<std::string_view, std::string_view>{"orm.gamma", "weight"}, {"orm.beta", "bias"}})
     if (name.ends_with(old_end)) {
       name.resize(name.rfind('.') + 1);
       name += new_end;

@@ -13,8 +13,8 @@ namespace winnow {
 
 class NamedTensors : public Checkpoint {
  public:
-  // keep: what the tensors' bytes lie in. Renames `LayerNorm.gamma` and `.beta` of old files to
-  // `.weight` and `.bias`. Throws kCorrupt when two tensors have one name.
+  // keep: what the tensors' bytes lie in. Renames `LayerNorm.gamma` and `.beta` of old files
+  // (also `layer_norm.`) to `.weight` and `.bias`. Throws kCorrupt when two tensors have one name.
   NamedTensors(std::string path, std::vector<StoredTensor> tensors,
                std::vector<std::shared_ptr<const void>> keep);
 

@@ -32,10 +32,10 @@ struct ScaleIndex {
 
 float value_at(const StoredTensor& t, int64_t i) {
   switch (t.dtype) {
-    case DType::f32:
-      return read<float>(t.data, i);
     case DType::f64:
       return static_cast<float>(read<double>(t.data, i));
+    case DType::f32:
+      return read<float>(t.data, i);
     case DType::f16:
       return f16_to_f32(read<uint16_t>(t.data, i));
     case DType::bf16:
@@ -47,6 +47,10 @@ float value_at(const StoredTensor& t, int64_t i) {
 
 bool is_8bit(const StoredTensor& t) {
   return (t.dtype == DType::i8 || t.dtype == DType::u8) && !t.quantization.scales.empty();
+}
+
+bool reads_by_rows(DType dtype) {
+  return is_blocked(dtype) || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
 }
 
 // Calls put(row, column, element) for each element of a matrix, as [N, K] whichever way it is
@@ -61,8 +65,25 @@ void for_matrix(const StoredTensor& t, Put put) {
 
 }  // namespace
 
+int64_t stored_row(const StoredTensor& t, int64_t row) {
+  if (t.interleaved_heads == 0) return row;
+  const int64_t size = t.shape.dim(0) / t.interleaved_heads;  // of a head
+  const int64_t head = row / size, half = row % size / (size / 2), i = row % (size / 2);
+  return head * size + 2 * i + half;
+}
+
 std::vector<float> to_f32(const StoredTensor& t) {
   std::vector<float> out(t.shape.elements());
+  if (!t.transposed && reads_by_rows(t.dtype) && !out.empty()) {
+    // A vector is one row, unless its elements are rows that lie in another order.
+    const bool rows_apart = t.shape.rank() > 1 || t.interleaved_heads > 0;
+    const int64_t rows = rows_apart ? t.shape.dim(0) : 1, cols = t.shape.elements() / rows,
+                  row_bytes = t.bytes / rows;
+    for (int64_t row = 0; row < rows; ++row)
+      dequantize_row(t.dtype, t.data + stored_row(t, row) * row_bytes, cols,
+                     out.data() + row * cols);
+    return out;
+  }
   const ScaleIndex index(t);
   const bool quantized = is_8bit(t);
   const auto real = [&](int64_t i) {

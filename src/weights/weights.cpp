@@ -1,5 +1,6 @@
 #include "weights/weights.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.h"
@@ -8,10 +9,11 @@
 namespace winnow {
 
 Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint, const Kernels& kernels,
-                 DType linear_dtype)
+                 DType linear_dtype, bool keep_blocks)
     : checkpoint_(std::move(checkpoint)),
       kernels_(&kernels),
       linear_dtype_(linear_dtype),
+      keep_blocks_(keep_blocks),
       record_(std::make_shared<Record>()) {}
 
 Weights Weights::scope(std::string_view name) const {
@@ -30,11 +32,16 @@ const StoredTensor& Weights::need(std::string_view name, int rank) const {
   if (tensor->shape.rank() != rank)
     fail(Code::kCorrupt, checkpoint_->path(), ": tensor `", tensor->name, "` at byte ",
          tensor->file_offset, ": want ", rank, " dimensions, got ", tensor->shape);
-  record_->parameters += tensor->shape.elements();
+  if (record_->read.insert(tensor).second) record_->parameters += tensor->shape.elements();
   return *tensor;
 }
 
-void Weights::append(LinearSource& source, std::string_view name, bool as_i8) const {
+bool Weights::in_blocks(std::string_view name) const {
+  const StoredTensor* tensor = checkpoint_->find(full(name) + ".weight");
+  return tensor && is_blocked(tensor->dtype) && !tensor->transposed;
+}
+
+void Weights::append(LinearSource& source, std::string_view name, Form form) const {
   const StoredTensor& weight = need(std::string(name) + ".weight", 2);
   const int64_t n = weight.shape.dim(weight.transposed ? 1 : 0),
                 k = weight.shape.dim(weight.transposed ? 0 : 1);
@@ -43,8 +50,13 @@ void Weights::append(LinearSource& source, std::string_view name, bool as_i8) co
          " inputs as its neighbours, got ", k);
   source.in = k;
   SignedRows rows;
-  if (as_i8) rows = to_signed_rows(weight);
-  if (as_i8 && !rows.values.empty()) {
+  if (form == Form::kI8) rows = to_signed_rows(weight);
+  if (form == Form::kBlocks) {
+    const int64_t row_bytes = n > 0 ? weight.bytes / n : 0;
+    for (int64_t row = 0; row < n; ++row)
+      source.block_rows.push_back(
+          {weight.data + stored_row(weight, row) * row_bytes, weight.dtype});
+  } else if (!rows.values.empty()) {
     source.quantized.insert(source.quantized.end(), rows.values.begin(), rows.values.end());
     source.scales.insert(source.scales.end(), rows.scales.begin(), rows.scales.end());
   } else {
@@ -64,18 +76,39 @@ void Weights::append(LinearSource& source, std::string_view name, bool as_i8) co
   source.out += n;
 }
 
+Linear Weights::linear(std::initializer_list<std::string_view> names) const {
+  if (!keep_blocks_ || !std::all_of(names.begin(), names.end(),
+                                    [&](std::string_view name) { return in_blocks(name); }))
+    return linear(names, linear_dtype_);
+  LinearSource source;
+  for (const std::string_view name : names) append(source, name, Form::kBlocks);
+  const DType dtype = source.block_rows.empty() ? linear_dtype_ : source.block_rows[0].dtype;
+  return pack(std::move(source), dtype);
+}
+
 Linear Weights::linear(std::initializer_list<std::string_view> names, DType dtype) const {
   LinearSource source;
-  for (const std::string_view name : names) append(source, name, dtype == DType::i8);
+  for (const std::string_view name : names)
+    append(source, name, dtype == DType::i8 ? Form::kI8 : Form::kF32);
   // Neighbours of which one is 8-bit and another is not: all of them from f32.
   if (!source.quantized.empty() && !source.weight.empty()) {
     source = {};
-    for (const std::string_view name : names) append(source, name, false);
+    for (const std::string_view name : names) append(source, name, Form::kF32);
   }
+  return pack(std::move(source), dtype);
+}
+
+Linear Weights::pack(LinearSource source, DType dtype) const {
   if (!source.bias.empty()) source.bias.resize(source.out, 0.0f);
   const Linear linear = kernels_->pack_linear(std::move(source), dtype);
   record_->bytes += linear.packed->bytes();
   return linear;
+}
+
+std::vector<float> Weights::vector(std::string_view name) const {
+  std::vector<float> values = to_f32(need(std::string(name) + ".weight", 1));
+  record_->bytes += static_cast<int64_t>(values.size() * sizeof(float));
+  return values;
 }
 
 Norm Weights::norm(std::string_view name) const {
@@ -83,12 +116,6 @@ Norm Weights::norm(std::string_view name) const {
             to_f32(need(std::string(name) + ".bias", 1))};
   record_->bytes += static_cast<int64_t>((norm.weight.size() + norm.bias.size()) * sizeof(float));
   return norm;
-}
-
-std::vector<float> Weights::vector(std::string_view name) const {
-  std::vector<float> values = to_f32(need(std::string(name) + ".weight", 1));
-  record_->bytes += static_cast<int64_t>(values.size() * sizeof(float));
-  return values;
 }
 
 Linear Weights::rows(std::string_view name, std::span<const int32_t> which) const {
@@ -118,12 +145,14 @@ Table Weights::table(std::string_view name) const {
   const bool plain =
       stored.dtype == DType::f32 && reinterpret_cast<uintptr_t>(stored.data) % alignof(float) == 0;
   const bool quantized = stored.dtype == DType::u8 && q.scales.size() == 1;
-  if (!stored.transposed && (plain || quantized)) {
+  const bool kept = keep_blocks_ && (is_blocked(stored.dtype) || stored.dtype == DType::f16 ||
+                                     stored.dtype == DType::bf16);
+  if (!stored.transposed && stored.interleaved_heads == 0 && (plain || quantized || kept)) {
     record_->bytes += stored.bytes;
     return {.rows = Tensor(const_cast<std::byte*>(stored.data), stored.shape,
                            stored.dtype),  // only ever read
-            .scale = plain ? 1.0f : q.scales[0],
-            .zero = plain || q.zero_points.empty() ? 0 : q.zero_points[0],
+            .scale = quantized ? q.scales[0] : 1.0f,
+            .zero = quantized && !q.zero_points.empty() ? q.zero_points[0] : 0,
             .owner = checkpoint_};
   }
   auto values = std::make_shared<std::vector<float>>(to_f32(stored));

@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,8 +18,11 @@ namespace winnow {
 class Weights {
  public:
   // linear_dtype: what linear layers multiply in. i8 keeps 8-bit weights as they are stored where a
-  // scale stands for a tensor or an output, and quantises others, a scale an output.
-  Weights(std::shared_ptr<const Checkpoint> checkpoint, const Kernels& kernels, DType linear_dtype);
+  // scale stands for a tensor or an output, and quantises others, a scale an output. keep_blocks:
+  // weights in block formats, and tables in them or in f16 and bf16, stay as they are, whatever
+  // linear_dtype says; without it they are dequantised.
+  Weights(std::shared_ptr<const Checkpoint> checkpoint, const Kernels& kernels, DType linear_dtype,
+          bool keep_blocks = true);
 
   // The same checkpoint below a name: scope("encoder.layer.0").norm("x") is
   // norm("encoder.layer.0.x").
@@ -27,19 +31,20 @@ class Weights {
 
   // name.weight [N, K] and, where there is one, name.bias [N]. Throws kNotFound naming the missing
   // tensor and the file, kCorrupt when shapes disagree. Several names: their outputs side by side,
-  // as one product.
-  Linear linear(std::string_view name) const { return linear({name}, linear_dtype_); }
-  Linear linear(std::initializer_list<std::string_view> names) const {
-    return linear(names, linear_dtype_);
-  }
+  // as one product. Block formats are kept when all of the names are in one, several formats side
+  // by side too; a layer that names a dtype of its own (f32, i8) gets that.
+  Linear linear(std::string_view name) const { return linear({name}); }
+  Linear linear(std::initializer_list<std::string_view> names) const;
   Linear linear(std::initializer_list<std::string_view> names, DType dtype) const;
 
-  Norm norm(std::string_view name) const;                  // name.weight [D] and name.bias [D]
-  std::vector<float> vector(std::string_view name) const;  // name.weight [D] alone: an RMS norm's
+  Norm norm(std::string_view name) const;  // name.weight [D] and name.bias [D]
+  // name.weight [D] alone: an RMS norm's, or the factors of rope_freqs.
+  std::vector<float> vector(std::string_view name) const;
   // The named rows of name.weight [N, K] as a product in f32: a few logits of a large head.
   Linear rows(std::string_view name, std::span<const int32_t> which) const;
-  Table table(std::string_view name)
-      const;  // name.weight [rows, D]: f32 and 8-bit tables are borrowed, others converted
+  // name.weight [rows, D]: f32, 8-bit and (with keep_blocks) f16, bf16 and block tables are
+  // borrowed as they lie, others converted.
+  Table table(std::string_view name) const;
 
   // count layers built from scope(name.0), scope(name.1), ...
   template <typename Layer>
@@ -50,21 +55,27 @@ class Weights {
     return out;
   }
 
-  int64_t parameters() const { return record_->parameters; }  // read so far
+  int64_t parameters() const { return record_->parameters; }  // read so far, each tensor once
   int64_t bytes() const { return record_->bytes; }  // in memory or mapped, as the device reads them
 
  private:
   struct Record {
     int64_t parameters = 0, bytes = 0;
+    std::set<const StoredTensor*> read;
   };
 
   std::string full(std::string_view name) const;
   const StoredTensor& need(std::string_view name, int rank) const;
-  void append(LinearSource& source, std::string_view name, bool as_i8) const;
+  bool in_blocks(std::string_view name) const;
+
+  enum class Form { kF32, kI8, kBlocks };
+  void append(LinearSource& source, std::string_view name, Form form) const;
+  Linear pack(LinearSource source, DType dtype) const;
 
   std::shared_ptr<const Checkpoint> checkpoint_;
   const Kernels* kernels_;
   DType linear_dtype_;
+  bool keep_blocks_;
   std::string prefix_;  // "" or ends with a dot
   std::shared_ptr<Record> record_;
 };
