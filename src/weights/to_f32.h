@@ -20,7 +20,4 @@ struct SignedRows {
 };
 SignedRows to_signed_rows(const StoredTensor& tensor);
 
-// IEEE 754 half precision, exactly; subnormals, infinities and NaN included.
-float f16_to_f32(uint16_t half);
-
 }  // namespace winnow
