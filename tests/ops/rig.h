@@ -68,7 +68,8 @@ inline LinearSource random_linear(int64_t in, int64_t out, uint32_t seed) {
           .weight = weight.values,
           .quantized = {},
           .scales = {},
-          .bias = bias.values};
+          .bias = bias.values,
+          .block_rows = {}};
 }
 
 inline std::vector<float> values_of(const Tensor& t) {

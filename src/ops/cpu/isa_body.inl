@@ -10,6 +10,7 @@ namespace {
 // clang-format off
 #include "ops/cpu/rowwise.inl"
 #include "ops/cpu/linear.inl"
+#include "ops/cpu/linear_blocks.inl"
 #include "ops/cpu/attention.inl"
 // clang-format on
 
@@ -24,6 +25,9 @@ constexpr Isa table_of(const char* name, const char* linear_i8_name, bool i8_ste
           .add_layer_norm = add_layer_norm,
           .embed_sum = embed_sum,
           .gelu = gelu_range,
+          .block_row_tile = kRowTileBlocks,
+          .quantize_blocks = quantize_blocks,
+          .linear_blocks = linear_blocks,
           .i8_steps = i8_steps};
 }
 }  // namespace
