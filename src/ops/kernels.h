@@ -111,9 +111,11 @@ struct ElementwiseArgs {
 struct Kernels {
   std::string device;  // "cpu avx512"
   Linear (*pack_linear)(LinearSource source,
-                        DType dtype) = nullptr;  // dtype: f32, or i8 (quantises f32 weights a row)
+                        DType dtype) = nullptr;  // dtype: f32, or i8 (quantises f32 weights a row);
+                                                 // rows of blocks stay what they are
   void (*linear)(const LinearArgs&, Stream&) = nullptr;
   void (*linear_i8)(const LinearArgs&, Stream&) = nullptr;
+  void (*linear_blocks)(const LinearArgs&, Stream&) = nullptr;
   void (*attention)(const AttentionArgs&, Stream&) = nullptr;
   void (*cached_attention)(const CachedAttentionArgs&, Stream&) = nullptr;
   void (*add_layer_norm)(const AddLayerNormArgs&, Stream&) = nullptr;

@@ -72,7 +72,9 @@ Tensor Ops::linear_blocks(const Tensor& x, const Linear& w, Activation activatio
                         .in = w.in,
                         .out_features = w.out,
                         .activation = activation};
-  if (w.dtype == DType::i8)
+  if (is_blocked(w.dtype))
+    call(kernels_.linear_blocks, "linear_blocks", args);
+  else if (w.dtype == DType::i8)
     call(kernels_.linear_i8, "linear_i8", args);
   else
     call(kernels_.linear, "linear", args);

@@ -131,6 +131,7 @@ Linear Weights::rows(std::string_view name, std::span<const int32_t> which) cons
     StoredTensor one = stored;
     one.shape = Shape{1, k};
     one.data += row * row_bytes;
+    one.bytes = row_bytes;
     const std::vector<float> values = to_f32(one);
     source.weight.insert(source.weight.end(), values.begin(), values.end());
   }

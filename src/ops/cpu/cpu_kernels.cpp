@@ -2,13 +2,20 @@
 // functions (isa.h).
 #include "ops/cpu/cpu_kernels.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 
 #include "base/error.h"
 #include "ops/cpu/isa.h"
+#include "ops/cpu/linear_blocks.h"
 #include "ops/cpu/pack.h"
+#include "ops/cpu/pack_blocks.h"
+#include "tensor/blocks.h"
 
 namespace winnow {
 namespace {
@@ -117,6 +124,11 @@ void linear_i8(const LinearArgs& a, Stream& stream) {
     isa()->linear_i8(args, row, std::min(a.rows, row + cut.rows), panel,
                      std::min(w.panel_count, panel + cut.panels));
   });
+}
+
+template <const Isa* (*isa)()>
+void linear_blocks(const LinearArgs& a, Stream& stream) {
+  cpu::linear_blocks(*isa(), a, act_of(a.activation), stream);
 }
 
 template <const Isa* (*isa)()>
@@ -292,7 +304,10 @@ void tanh_of(const ElementwiseArgs& a, Stream&) {
 template <const Isa* (*isa)()>
 Linear pack_linear(LinearSource source, DType dtype) {
   Linear linear{.in = source.in, .out = source.out, .dtype = dtype, .packed = nullptr};
-  if (dtype == DType::i8)
+  if (!source.block_rows.empty()) {
+    linear.dtype = source.block_rows.front().dtype;
+    linear.packed = std::make_shared<cpu::PackedBlocks>(source);
+  } else if (dtype == DType::i8)
     linear.packed = std::make_shared<cpu::PackedI8>(std::move(source), isa()->i8_steps);
   else
     linear.packed = std::make_shared<cpu::PackedF32>(source);
@@ -305,6 +320,7 @@ const Kernels& table() {
                                .pack_linear = pack_linear<isa>,
                                .linear = linear<isa>,
                                .linear_i8 = linear_i8<isa>,
+                               .linear_blocks = linear_blocks<isa>,
                                .attention = attention<isa>,
                                .cached_attention = cached_attention<isa>,
                                .add_layer_norm = add_layer_norm<isa>,
@@ -327,9 +343,18 @@ struct Choice {
   const Kernels& (*kernels)();
 };
 
+bool has_f16c() {  // clang 14's __builtin_cpu_supports has no name for it
+#if defined(__x86_64__)
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+#else
+  return false;
+#endif
+}
+
 std::array<Choice, 3> choices() {
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
@@ -373,6 +398,7 @@ std::vector<std::pair<std::string, bool>> cpu_features() {
   __builtin_cpu_init();
   return {{"avx2", __builtin_cpu_supports("avx2")},
           {"fma", __builtin_cpu_supports("fma")},
+          {"f16c", has_f16c()},
           {"avx512f", __builtin_cpu_supports("avx512f")},
           {"avx512bw", __builtin_cpu_supports("avx512bw")},
           {"avx512vl", __builtin_cpu_supports("avx512vl")},

@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "ops/cpu/block_forms.h"
+
 namespace winnow::cpu {
 
 constexpr int kPanel = 16;  // columns of a packed weight panel
@@ -64,6 +66,30 @@ struct LinearI8 {
   int64_t k, k4, n;  // k4: K / 4 rounded up
   Act act;
   void* scratch;  // i8_scratch_bytes(rows of the range, k4), 64-byte aligned
+};
+
+// Rows of x to the tiles that block_forms.h describes. A range begins at a multiple of the row
+// tile.
+struct QuantizeBlocks {
+  const float* x;
+  int64_t x_stride;
+  int8_t* out;  // [rows] of quantized_row_bytes(k)
+  int64_t rows, k;
+};
+
+// Products of such rows with panels of blocks. Over the groups of k in order, in f32 and fused:
+//   sum += (sum_i (w[n, i] - zero) * q[r, i]) * (w_scale[n] * x_scale[r]), the inner sum in int32,
+//   sum += w_minimum[n] * (x_scale[r] * sum_i q[r, i]), where a form has minimums;
+// then act(sum + bias[n]).
+struct LinearBlocks {
+  const int8_t* x;  // what quantize_blocks made of all rows
+  const std::byte* data;
+  const int64_t* panel_at;  // [panels] where each begins, in bytes
+  const BlockForm* form;    // [panels]
+  const float* bias;        // [panels * 16]
+  Out out;
+  int64_t rows, k, n;
+  Act act;
 };
 
 // One text and one head of softmax(q k^T * scale) v. Rows are the text's.
@@ -160,6 +186,10 @@ struct Isa {
   void (*rope)(const Rope&, int64_t row_begin, int64_t row_end);
   void (*gated)(const Gated&, int64_t row_begin, int64_t row_end);
   void (*add)(const float* x, const float* y, float* out, int64_t count);
+  int block_row_tile;
+  void (*quantize_blocks)(const QuantizeBlocks&, int64_t row_begin, int64_t row_end);
+  void (*linear_blocks)(const LinearBlocks&, int64_t row_begin, int64_t row_end,
+                        int64_t panel_begin, int64_t panel_end);
   bool i8_steps;  // linear_i8 reads steps rather than panels
 };
 

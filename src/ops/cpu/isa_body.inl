@@ -10,6 +10,7 @@ namespace {
 // clang-format off
 #include "ops/cpu/rowwise.inl"
 #include "ops/cpu/linear.inl"
+#include "ops/cpu/linear_blocks.inl"
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/cached_attention.inl"
 // clang-format on
@@ -30,6 +31,9 @@ constexpr Isa table_of(const char* name, const char* linear_i8_name, bool i8_ste
           .rope = rope,
           .gated = gated,
           .add = add_range,
+          .block_row_tile = kRowTileBlocks,
+          .quantize_blocks = quantize_blocks,
+          .linear_blocks = linear_blocks,
           .i8_steps = i8_steps};
 }
 }  // namespace
