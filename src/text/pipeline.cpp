@@ -32,7 +32,8 @@ class CodePointCounter {
 Normalized slice(const Normalized& n, size_t begin, size_t end) {
   return {n.text.substr(begin, end - begin),
           {n.origin.begin() + static_cast<std::ptrdiff_t>(begin),
-           n.origin.begin() + static_cast<std::ptrdiff_t>(end)}};
+           n.origin.begin() + static_cast<std::ptrdiff_t>(end)},
+          n.origin[begin].start};
 }
 
 std::string utf8_of(std::u32string_view text) {
@@ -101,7 +102,7 @@ void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_off
       continue;
     }
     out.ids.push_back(*part.id);
-    if (with_offsets) out.offsets.push_back({n.origin[begin], n.origin[end - 1] + 1});
+    if (with_offsets) out.offsets.push_back({n.origin[begin].start, n.origin[end - 1].end});
   }
 }
 
@@ -122,7 +123,7 @@ void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& o
       if (!with_offsets) continue;
       const size_t from = c;
       for (; at < static_cast<size_t>(piece.end); ++at) c += (utf8[at] & 0xC0) != 0x80;
-      out.offsets.push_back({n.origin[from], n.origin[c - 1] + 1});
+      out.offsets.push_back({n.origin[from].start, n.origin[c - 1].end});
     }
   }
 }
