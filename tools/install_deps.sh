@@ -23,7 +23,7 @@ case "$ID-${VERSION_ID:-}" in
 esac
 
 packages="g++ cmake ninja-build pkg-config ccache libboost$boost-dev libyaml-cpp-dev libcli11-dev libspdlog-dev
-  libarchive-dev libcurl4-openssl-dev libssl-dev libutf8proc-dev prometheus-cpp-dev ca-certificates python3 python3-pip"
+  libarchive-dev libcurl4-openssl-dev libssl-dev libutf8proc-dev libonig-dev prometheus-cpp-dev ca-certificates python3 python3-pip"
 if [ "$kind" = test ]; then
   packages="$packages doctest-dev clang libclang-rt-$clang-dev clang-format-14 clang-tidy curl python3-venv"
 fi

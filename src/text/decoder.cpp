@@ -1,6 +1,8 @@
 #include "text/decoder.h"
 
 #include "base/error.h"
+#include "base/utf8.h"
+#include "text/byte_alphabet.h"
 #include "text/normalizer.h"
 
 namespace winnow {
@@ -58,6 +60,18 @@ class SpaceDecoder final : public Decoder {
   }
 };
 
+class ByteLevelDecoder final : public Decoder {
+ public:
+  std::string decode(const std::vector<std::string_view>& tokens) const override {
+    std::string bytes;
+    for (const std::string_view token : tokens) {
+      const auto undone = alphabet_bytes(token);
+      bytes += undone ? *undone : token;
+    }
+    return repair_utf8(bytes);
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Decoder> make_word_piece_decoder(std::string prefix, bool cleanup) {
@@ -70,7 +84,8 @@ std::unique_ptr<Decoder> make_decoder(const Json& json) {
   const std::string type = component_type(json);
   if (type == "WordPiece")
     return make_word_piece_decoder(json.string("prefix", "##"), json.boolean("cleanup", true));
-  fail(Code::kUnsupported, json.path(), ": want a decoder of WordPiece, got ", type);
+  if (type == "ByteLevel") return std::make_unique<ByteLevelDecoder>();
+  fail(Code::kUnsupported, json.path(), ": want a decoder of WordPiece, ByteLevel, got ", type);
 }
 
 }  // namespace winnow

@@ -169,26 +169,29 @@ class Sequence final : public Normalizer {
 
 Normalized decode(std::string_view utf8, int32_t first) {
   Normalized out;
+  out.first = first;
   out.text.reserve(utf8.size());
   out.origin.reserve(utf8.size());
   for (size_t at = 0; at < utf8.size();) {
     const CodePoint c = decode_utf8(utf8, at);
     at += static_cast<size_t>(c.bytes);
     out.text.push_back(c.value);
-    out.origin.push_back(first++);
+    out.origin.push_back({first, first + 1});
+    ++first;
   }
   return out;
 }
 
 void rewrite(Normalized& n, const std::vector<Change>& changes) {
   Normalized out;
+  out.first = n.first;
   out.text.reserve(changes.size());
   out.origin.reserve(changes.size());
   size_t at = 0;  // old code points used up
   for (const auto& [c, change] : changes) {
-    const size_t from = change > 0 ? at - (at > 0) : at;
+    const size_t from = std::min(change > 0 ? at - (at > 0) : at, n.origin.size() - 1);
     out.text.push_back(c);
-    out.origin.push_back(n.origin[std::min(from, n.origin.size() - 1)]);
+    out.origin.push_back(change > 0 && at == 0 ? Offset{n.first, n.first} : n.origin[from]);
     if (change <= 0) at += 1 + static_cast<size_t>(-change);
   }
   n = std::move(out);

@@ -11,15 +11,17 @@
 #include <vector>
 
 #include "base/json.h"
+#include "text/tokenizer.h"
 
 namespace winnow {
 
-// A text under normalization. origin[i] is the code point of the original text that text[i] stands
-// for: the library keeps a range for each byte, but no normalizer ever joins two, so one index says
-// the same.
+// A text under normalization. origin[i] are the code points of the original text that text[i]
+// stands for, as the library has them: a range for each byte, the same for all bytes of one code
+// point. What is put before everything stands for none: {first, first}.
 struct Normalized {
   std::u32string text;
-  std::vector<int32_t> origin;
+  std::vector<Offset> origin;
+  int32_t first = 0;  // where the stretch of the original text begins, in code points
 };
 
 // Decodes UTF-8 (well-formed); its first code point is number `first` of the original text.
@@ -29,7 +31,8 @@ Normalized decode(std::string_view utf8, int32_t first);
 // one and drops the n after it, 1 is inserted.
 using Change = std::pair<char32_t, int>;
 
-// Replaces the text; an inserted code point takes the origin of the old one before it. Source:
+// Replaces the text; an inserted code point takes the origin of the old one before it. Changes that
+// use up fewer old code points than there are leave those at the end out. Source:
 // NormalizedString::transform.
 void rewrite(Normalized& n, const std::vector<Change>& changes);
 

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/byte_alphabet.h"
+#include "text/unicode.h"
 #include "text/word_piece.h"
 
 namespace winnow {
@@ -32,7 +34,8 @@ class CodePointCounter {
 Normalized slice(const Normalized& n, size_t begin, size_t end) {
   return {n.text.substr(begin, end - begin),
           {n.origin.begin() + static_cast<std::ptrdiff_t>(begin),
-           n.origin.begin() + static_cast<std::ptrdiff_t>(end)}};
+           n.origin.begin() + static_cast<std::ptrdiff_t>(end)},
+          n.origin[begin].start};
 }
 
 std::string utf8_of(std::u32string_view text) {
@@ -49,11 +52,13 @@ Pipeline::Pipeline(PipelineParts parts) : parts_(std::move(parts)) {
     size = std::max(size, static_cast<size_t>(token.id) + 1);
   tokens_.resize(size);
   special_.resize(size);
+  added_.resize(size);
   for (int32_t id = 0; id < parts_.model->size(); ++id)
     tokens_[static_cast<size_t>(id)] = parts_.model->token(id);
   for (const AddedToken& token : parts_.added.tokens()) {
     tokens_[static_cast<size_t>(token.id)] = token.found;
     special_[static_cast<size_t>(token.id)] = token.special;
+    added_[static_cast<size_t>(token.id)] = true;
   }
   const auto bert = parts_.normalizer ? parts_.normalizer->bert() : std::nullopt;
   const auto word_piece = std::dynamic_pointer_cast<const WordPiece>(parts_.model);
@@ -76,9 +81,46 @@ TokenSpan Pipeline::tokenize(std::string_view text, bool with_offsets) const {
       continue;
     }
     out.ids.push_back(*part.id);
-    if (with_offsets) out.offsets.push_back({first, counter.at(part.end)});
+    if (!with_offsets) continue;
+    Offset offset{first, counter.at(part.end)};
+    if (parts_.special.trims_offsets)  // here, for only here it shows what white space it took
+      offset = trimmed(offset, text.substr(part.begin, part.end - part.begin), out.ids.size() == 1);
+    out.offsets.push_back(offset);
   }
   return out;
+}
+
+Encoding Pipeline::assemble(const TokenSpan& first, const TokenSpan* second) const {
+  if (!parts_.special.trims_offsets) return parts_.special.assemble(first, second);
+  const TokenSpan a = trimmed(first), b = second ? trimmed(*second) : TokenSpan{};
+  return parts_.special.assemble(a, second ? &b : nullptr);
+}
+
+TokenSpan Pipeline::trimmed(TokenSpan span) const {
+  for (size_t i = 0; i < span.offsets.size(); ++i) {
+    const auto id = static_cast<size_t>(span.ids[i]);
+    if (!added_[id]) span.offsets[i] = trimmed(span.offsets[i], *tokens_[id], i == 0);
+  }
+  return span;
+}
+
+// Source: the library's processing of byte-level offsets.
+Offset Pipeline::trimmed(Offset offset, std::string_view token, bool first) const {
+  const std::u32string letters = winnow::decode(token, 0).text;
+  const auto is_space = [](char32_t c) {
+    return c == alphabet_letter(' ') || (code_point_bits(c) & kSpaceBit) != 0;
+  };
+  auto leading = static_cast<int32_t>(std::find_if_not(letters.begin(), letters.end(), is_space) -
+                                      letters.begin());
+  const auto trailing = static_cast<int32_t>(
+      std::find_if_not(letters.rbegin(), letters.rend(), is_space) - letters.rbegin());
+  if (leading > 0) {
+    if ((first || offset.start == 0) && parts_.special.keeps_first_space) --leading;
+    offset.start = std::min(offset.start + leading, offset.end);
+  }
+  if (trailing > 0 && offset.end >= trailing)
+    offset.end = std::max(offset.end - trailing, offset.start);
+  return offset;
 }
 
 void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_offsets,
@@ -101,7 +143,7 @@ void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_off
       continue;
     }
     out.ids.push_back(*part.id);
-    if (with_offsets) out.offsets.push_back({n.origin[begin], n.origin[end - 1] + 1});
+    if (with_offsets) out.offsets.push_back({n.origin[begin].start, n.origin[end - 1].end});
   }
 }
 
@@ -122,7 +164,7 @@ void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& o
       if (!with_offsets) continue;
       const size_t from = c;
       for (; at < static_cast<size_t>(piece.end); ++at) c += (utf8[at] & 0xC0) != 0x80;
-      out.offsets.push_back({n.origin[from], n.origin[c - 1] + 1});
+      out.offsets.push_back({n.origin[from].start, n.origin[c - 1].end});
     }
   }
 }

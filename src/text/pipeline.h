@@ -33,9 +33,7 @@ class Pipeline final : public Tokenizer {
 
   TokenSpan tokenize(std::string_view text, bool with_offsets) const override;
   int special_tokens(bool pair) const override { return parts_.special.special_tokens(pair); }
-  Encoding assemble(const TokenSpan& first, const TokenSpan* second) const override {
-    return parts_.special.assemble(first, second);
-  }
+  Encoding assemble(const TokenSpan& first, const TokenSpan* second) const override;
   int32_t vocab_size() const override { return static_cast<int32_t>(tokens_.size()); }
   std::optional<int32_t> token_id(std::string_view token) const override;
   std::string_view token(int32_t id) const override;
@@ -47,9 +45,12 @@ class Pipeline final : public Tokenizer {
   void tokenize_part(std::string_view text, int32_t first, bool with_offsets, TokenSpan& out) const;
   void tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& out) const;
 
+  TokenSpan trimmed(TokenSpan span) const;
+  Offset trimmed(Offset offset, std::string_view token, bool first) const;
+
   PipelineParts parts_;
   std::vector<std::optional<std::string_view>> tokens_;  // by id, the added ones too
-  std::vector<bool> special_;                            // by id
+  std::vector<bool> special_, added_;                    // by id
   std::unique_ptr<const BertPass> bert_;                 // when the components are BERT's own
 };
 

@@ -105,6 +105,38 @@ Encoding Template::assemble(const TokenSpan& first, const TokenSpan* second) con
   return out;
 }
 
+namespace {
+
+// Byte-level ones change offsets only, so of the parts of a sequence one may be a template.
+Template sequence_template(const Json& json, int64_t vocab_size) {
+  Template out = bare_template();
+  bool has_template = false;
+  const Json list = json.at("processors");
+  for (size_t i = 0; i < list.size(); ++i) {
+    Template part = make_template(list[i], vocab_size);
+    const bool trims = part.trims_offsets || out.trims_offsets,
+               keeps = part.keeps_first_space || out.keeps_first_space;
+    if (component_type(list[i]) != "ByteLevel") {
+      if (has_template)
+        fail(Code::kUnsupported, list[i].path(), ": want one template in a sequence, got another");
+      has_template = true;
+      out = std::move(part);
+    }
+    out.trims_offsets = trims;
+    out.keeps_first_space = keeps;
+  }
+  return out;
+}
+
+Template byte_level_template(const Json& json) {
+  Template out = bare_template();
+  out.trims_offsets = json.boolean("trim_offsets", true);
+  out.keeps_first_space = out.trims_offsets && json.boolean("add_prefix_space", true);
+  return out;
+}
+
+}  // namespace
+
 Template bare_template() { return {{{Kind::kFirst, 0}}, {{Kind::kFirst, 0}, {Kind::kSecond, 1}}}; }
 
 Template bert_template(int32_t cls, int32_t sep) {
@@ -126,8 +158,11 @@ Template make_template(const Json& json, int64_t vocab_size) {
     check(pair, out.pair, 1, 1);
     return out;
   }
+  if (type == "ByteLevel") return byte_level_template(json);
+  if (type == "Sequence") return sequence_template(json, vocab_size);
   fail(Code::kUnsupported, json.path(),
-       ": want a post-processor of TemplateProcessing, BertProcessing, got ", type);
+       ": want a post-processor of TemplateProcessing, BertProcessing, ByteLevel, Sequence, got ",
+       type);
 }
 
 }  // namespace winnow

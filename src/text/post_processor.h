@@ -1,5 +1,6 @@
 // Post-processors: the special tokens and type ids around one text or two. Immutable and
-// thread-safe. Source: the `tokenizers` library, processors/ (TemplateProcessing, BertProcessing).
+// thread-safe. Source: the `tokenizers` library, processors/ (TemplateProcessing, BertProcessing,
+// ByteLevel, Sequence).
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,9 @@ struct TemplatePiece {
 
 struct Template {
   std::vector<TemplatePiece> single, pair;
+  // Byte-level ones leave the white space at a token's ends out of its offsets, but for the space
+  // that was put before a text.
+  bool trims_offsets = false, keeps_first_space = false;
 
   // Tokenizer's functions of these names.
   int special_tokens(bool of_pair) const;

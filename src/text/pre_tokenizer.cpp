@@ -1,6 +1,12 @@
 #include "text/pre_tokenizer.h"
 
+#include <algorithm>
+
 #include "base/error.h"
+#include "base/utf8.h"
+#include "text/byte_alphabet.h"
+#include "text/regex_classes.h"
+#include "text/split_pattern.h"
 #include "text/unicode.h"
 
 namespace winnow {
@@ -67,11 +73,146 @@ class Punctuation final : public PreTokenizer {
   }
 };
 
+class Digits final : public PreTokenizer {
+ public:
+  explicit Digits(bool alone) : alone_(alone) {}
+  void split(Normalized& n, std::vector<Word>& words) const override {
+    const uint8_t* const classes = regex_classes();
+    std::vector<Word> out;
+    for (const Word& word : words) {
+      bool last = false;
+      for (size_t i = word.begin; i < word.end; ++i) {
+        const bool digit = (classes[n.text[i]] & kDigitClass) != 0;
+        if (i == word.begin || digit != last || (digit && alone_))
+          out.push_back({i, i + 1});
+        else
+          out.back().end = i + 1;
+        last = digit;
+      }
+    }
+    words = std::move(out);
+  }
+  bool alone() const { return alone_; }
+
+ private:
+  bool alone_;
+};
+
+class Split final : public PreTokenizer {
+ public:
+  Split(SplitPattern pattern, SplitBehavior behavior, bool invert)
+      : pattern_(std::move(pattern)), behavior_(behavior), invert_(invert) {}
+
+  void split(Normalized& n, std::vector<Word>& words) const override {
+    std::vector<Word> out;
+    std::string utf8;
+    std::vector<Stretch> stretches;
+    for (const Word& word : words) {
+      utf8.clear();
+      for (size_t i = word.begin; i < word.end; ++i) append_utf8(utf8, n.text[i]);
+      pattern_.stretches(utf8, stretches);
+      if (invert_)
+        for (Stretch& s : stretches) s.match = !s.match;
+      size_t at = 0, c = word.begin;  // byte `at` is code point `c`; both only rise
+      const auto code_point = [&](size_t byte) {
+        c += static_cast<size_t>(code_points(std::string_view(utf8).substr(at, byte - at)));
+        at = byte;
+        return c;
+      };
+      for (const Stretch& part : cut(stretches, behavior_)) {
+        const size_t begin = code_point(part.begin);
+        out.push_back({begin, code_point(part.end)});
+      }
+    }
+    words = std::move(out);
+  }
+  // The words it isolates, if it does no more.
+  std::optional<WordPattern> words() const {
+    return behavior_ == SplitBehavior::kIsolated ? pattern_.words() : std::nullopt;
+  }
+
+ private:
+  SplitPattern pattern_;
+  SplitBehavior behavior_;
+  bool invert_;
+};
+
+// Writes each word in the byte alphabet, a code point's letters all standing for it.
+class ByteLevel final : public PreTokenizer {
+ public:
+  ByteLevel(bool prefix_space, bool use_regex) : prefix_space_(prefix_space) {
+    if (use_regex)
+      words_.emplace(SplitPattern(WordPattern::kGpt2), SplitBehavior::kIsolated, false);
+  }
+
+  void split(Normalized& n, std::vector<Word>& words) const override {
+    if (prefix_space_) add_spaces(n, words);
+    if (words_) words_->split(n, words);
+    Normalized out{{}, {}, n.first};
+    out.text.reserve(n.text.size());
+    out.origin.reserve(n.text.size());
+    std::string utf8;
+    for (Word& word : words) {
+      const size_t begin = out.text.size();
+      for (size_t i = word.begin; i < word.end; ++i) {
+        utf8.clear();
+        append_utf8(utf8, n.text[i]);
+        for (const char byte : utf8) {
+          out.text += alphabet_letter(static_cast<unsigned char>(byte));
+          out.origin.push_back(n.origin[i]);
+        }
+      }
+      word = {begin, out.text.size()};
+    }
+    n = std::move(out);
+  }
+  std::optional<ByteLevelPlan> byte_level() const override {
+    if (prefix_space_ || !words_) return std::nullopt;
+    return ByteLevelPlan{};
+  }
+  bool only_writes() const { return !prefix_space_ && !words_; }
+
+ private:
+  // A space before each word that does not begin with one; it stands for no character.
+  static void add_spaces(Normalized& n, std::vector<Word>& words) {
+    Normalized out{{}, {}, n.first};
+    for (Word& word : words) {
+      const size_t begin = out.text.size();
+      if (n.text[word.begin] != U' ') {
+        out.text += U' ';
+        const int32_t here = n.origin[word.begin].start;
+        out.origin.push_back({here, here});
+      }
+      out.text.append(n.text, word.begin, word.end - word.begin);
+      out.origin.insert(out.origin.end(),
+                        n.origin.begin() + static_cast<std::ptrdiff_t>(word.begin),
+                        n.origin.begin() + static_cast<std::ptrdiff_t>(word.end));
+      word = {begin, out.text.size()};
+    }
+    n = std::move(out);
+  }
+
+  bool prefix_space_;
+  std::optional<Split> words_;
+};
+
 class Sequence final : public PreTokenizer {
  public:
   explicit Sequence(std::vector<std::unique_ptr<PreTokenizer>> parts) : parts_(std::move(parts)) {}
   void split(Normalized& n, std::vector<Word>& words) const override {
     for (const auto& part : parts_) part->split(n, words);
+  }
+  std::optional<ByteLevelPlan> byte_level() const override {
+    if (parts_.size() != 2) return std::nullopt;
+    const auto* const bytes = dynamic_cast<const ByteLevel*>(parts_[1].get());
+    if (!bytes) return std::nullopt;
+    const auto* const digits = dynamic_cast<const Digits*>(parts_[0].get());
+    if (digits && digits->alone() && bytes->byte_level())
+      return ByteLevelPlan{.digits_alone = true};
+    const auto* const words = dynamic_cast<const Split*>(parts_[0].get());
+    if (words && words->words() && bytes->only_writes())
+      return ByteLevelPlan{.words = *words->words()};
+    return std::nullopt;
   }
 
  private:
@@ -93,6 +234,14 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json) {
       fail(Code::kUnsupported, json.path(), ".behavior: want Isolated, got ", behavior);
     return std::make_unique<Punctuation>();
   }
+  if (type == "Split")
+    return std::make_unique<Split>(SplitPattern(json.at("pattern")),
+                                   split_behavior(json.at("behavior")),
+                                   json.boolean("invert", false));
+  if (type == "ByteLevel")
+    return std::make_unique<ByteLevel>(json.boolean("add_prefix_space", true),
+                                       json.boolean("use_regex", true));
+  if (type == "Digits") return std::make_unique<Digits>(json.boolean("individual_digits", false));
   if (type == "Sequence") {
     std::vector<std::unique_ptr<PreTokenizer>> parts;
     const Json list = json.at("pretokenizers");
@@ -101,7 +250,7 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json) {
   }
   fail(Code::kUnsupported, json.path(),
        ": want a pre-tokenizer of BertPreTokenizer, WhitespaceSplit, Whitespace, Punctuation, "
-       "Sequence, got ",
+       "Split, ByteLevel, Digits, Sequence, got ",
        type);
 }
 

@@ -3,17 +3,25 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
 #include "text/normalizer.h"
+#include "text/word_matcher.h"
 
 namespace winnow {
 
 // A word: code points [begin, end) of a normalized text, never empty.
 struct Word {
   size_t begin, end;
+};
+
+// What a pre-tokenizer does, if it is a byte-level one that can be done in one pass over the text.
+struct ByteLevelPlan {
+  bool digits_alone = false;  // first, each numeric character is a word
+  WordPattern words = WordPattern::kGpt2;
 };
 
 class PreTokenizer {
@@ -23,6 +31,7 @@ class PreTokenizer {
   // do that too.
   virtual void split(Normalized& n, std::vector<Word>& words) const = 0;
   virtual bool bert() const { return false; }
+  virtual std::optional<ByteLevelPlan> byte_level() const { return std::nullopt; }
 };
 
 // Splits at white space and around every punctuation mark.

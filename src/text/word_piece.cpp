@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/bpe.h"
 
 namespace winnow {
 WordPiece::WordPiece(Vocabulary vocabulary, WordPieceOptions options, std::string_view where)
@@ -63,7 +64,8 @@ std::shared_ptr<const Model> make_model(const Json& json) {
                                ? std::string(json.string("type"))
                                : "WordPiece";
   if (type == "WordPiece") return make_word_piece(json);
-  fail(Code::kUnsupported, json.path(), ": want a model of WordPiece, got ", type);
+  if (type == "BPE") return make_bpe(json);
+  fail(Code::kUnsupported, json.path(), ": want a model of WordPiece, BPE, got ", type);
 }
 
 }  // namespace winnow

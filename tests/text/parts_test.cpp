@@ -109,9 +109,10 @@ TEST_CASE("normal forms compose, decompose and order marks, and origins follow")
   CHECK(utf8(normalized("NFKC", "ﬃ①")) == "ffi1");
   CHECK(utf8(normalized("NFKD", "ｶﾞ")) == "カ\u3099");
   CHECK(utf8(normalized("NFD", "a\u0315\u0300")) == "a\u0300\u0315");
-  CHECK(normalized("NFC", "xe\u0301y").origin == std::vector<int32_t>{0, 1, 3});
-  CHECK(normalized("NFKC", "aﬃb").origin == std::vector<int32_t>{0, 1, 1, 1, 2});
-  CHECK(normalized("Lowercase", "İA").origin == std::vector<int32_t>{0, 0, 1});
+  CHECK(normalized("NFC", "xe\u0301y").origin == std::vector<Offset>{{0, 1}, {1, 2}, {3, 4}});
+  CHECK(normalized("NFKC", "aﬃb").origin ==
+        std::vector<Offset>{{0, 1}, {1, 2}, {1, 2}, {1, 2}, {2, 3}});
+  CHECK(normalized("Lowercase", "İA").origin == std::vector<Offset>{{0, 1}, {0, 1}, {1, 2}});
 }
 
 }  // namespace
