@@ -24,6 +24,12 @@ void require_starts(const char* verb, std::span<const int32_t> starts, int64_t r
           starts.empty() ? -1 : starts.back());
 }
 
+// What embed_sum reads.
+bool is_table(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16 || dtype == DType::u8 ||
+         is_blocked(dtype);
+}
+
 }  // namespace
 
 Tensor Ops::embed_sum(std::initializer_list<Lookup> lookups) {
@@ -35,10 +41,11 @@ Tensor Ops::embed_sum(std::initializer_list<Lookup> lookups) {
   std::vector<std::span<const int32_t>> indices;
   for (const Lookup& lookup : lookups) {
     const Tensor& table = lookup.table.rows;
-    require(table.rank() == 2 && table.cols() == cols &&
-                (table.dtype() == DType::f32 || table.dtype() == DType::u8),
-            "embed_sum: want tables [*, ", cols, "] f32 or u8, got ", table.shape(), ' ',
-            table.dtype());
+    require(table.rank() == 2 && table.cols() == cols && is_table(table.dtype()),
+            "embed_sum: want tables [*, ", cols, "] f32, f16, bf16, u8 or blocks, got ",
+            table.shape(), ' ', table.dtype());
+    require(cols % block_elements(table.dtype()) == 0, "embed_sum: want rows of whole blocks of ",
+            table.dtype(), ", got ", cols, " columns");
     require(static_cast<int64_t>(lookup.indices.size()) == rows, "embed_sum: want ", rows,
             " indices, got ", lookup.indices.size());
     for (const int32_t index : lookup.indices)

@@ -23,7 +23,8 @@ class Ops {
   const Kernels& kernels() const { return kernels_; }
 
   // The sum of rows of one to three tables: out[t] = sum_i table_i[index_i[t]].
-  //   tables [*, D] f32, or u8 dequantised as they are read; indices [T] each; returns [T, D] f32.
+  //   tables [*, D] f32, or f16, bf16, u8 or blocks dequantised as they are read; indices [T] each;
+  //   returns [T, D] f32.
   // Throws kInvalidArgument when an index is outside its table.
   struct Lookup {
     const Table& table;
@@ -33,8 +34,9 @@ class Ops {
 
   // act(x w^T + b). x [T, K] f32, w of K to N; returns [T, N] f32.
   // f32 weights: summed over k in order with fused multiply-add. i8 weights: each row of x is
-  // quantised to 8 bits with a scale and zero point of its own, products are exact. A row's result
-  // depends on that row alone. kGelu fuses gelu(linear(x, w)), with the same bits.
+  // quantised to 8 bits with a scale and zero point of its own, products are exact. Blocks: rows of
+  // x are quantised to 8 bits a group of 32, products are exact (cpu/isa.h, LinearBlocks). A row's
+  // result depends on that row alone. kGelu fuses gelu(linear(x, w)), with the same bits.
   Tensor linear(const Tensor& x, const Linear& w, Activation activation = Activation::kNone);
 
   // linear with its columns as heads of E: returns [N / E, T, E], the same values and bits as

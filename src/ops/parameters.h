@@ -45,8 +45,8 @@ struct Norm {
   std::vector<float> weight, bias;
 };
 
-// An embedding table [rows, D]: f32, or u8 where real = (stored - zero) * scale. Borrows the
-// checkpoint's memory.
+// An embedding table [rows, D]: f32, f16, bf16, u8 where real = (stored - zero) * scale, or rows of
+// whole blocks (its shape counts elements). Borrows the checkpoint's memory.
 struct Table {
   Tensor rows;
   float scale = 1.0f;

@@ -240,3 +240,43 @@ TEST_CASE("blocks stay as small as they were, and rows that are no blocks are re
   CHECK_THROWS_WITH(kernels.pack_linear(w.source, DType::f32),
                     "pack_linear: want 16 rows of blocks, got 15");
 }
+
+TEST_CASE("embedding rows of blocks and of 16 bits are summed as their f32 values, to the bit") {
+  constexpr int64_t kRows = 50, kCols = 512;
+  const std::vector<int32_t> first{3, 49, 0, 7, 7, 12, 1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 40, 30, 20};
+  const std::vector<int32_t> second(first.rbegin(), first.rend());
+  Matrix plain(kRows, kCols, 6);
+  std::vector<uint16_t> brains(kRows * kCols);
+  for (size_t i = 0; i < brains.size(); ++i)
+    brains[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(plain.values[i]) >> 16);
+  for (const auto& rig : rigs()) {
+    CAPTURE(rig->name);
+    const auto check = [&](DType dtype, const void* data) {
+      CAPTURE(dtype);
+      std::vector<float> real(kRows * kCols);
+      dequantize_row(dtype, static_cast<const std::byte*>(data), kRows * kCols, real.data());
+      const Table table{.rows = Tensor(const_cast<void*>(data), {kRows, kCols}, dtype),
+                        .owner = nullptr};
+      const Table other{.rows = plain.tensor, .owner = nullptr};
+      const Tensor y = rig->ops.embed_sum({{table, first}, {other, second}});
+      int wrong = 0;
+      for (size_t t = 0; t < first.size(); ++t)
+        for (int64_t c = 0; c < kCols; ++c)
+          wrong += y.as<float>()[t * kCols + c] !=
+                   real[first[t] * kCols + c] + plain.values[second[t] * kCols + c];
+      CHECK(wrong == 0);
+      rig->ops.arena().reset();
+    };
+    for (const DType dtype : kFormats) check(dtype, Blocks(dtype, kRows, kCols, 9).bytes.data());
+    check(DType::bf16, brains.data());
+    for (uint16_t& b : brains) b &= 0xBFFF;  // as halves: no infinity
+    check(DType::f16, brains.data());
+  }
+  const Blocks blocks(DType::q4_0, 2, 32, 1);
+  const Table narrow{
+      .rows = Tensor(const_cast<std::byte*>(blocks.bytes.data()), {2, 40}, DType::q4_0),
+      .owner = nullptr};
+  const std::vector<int32_t> index{0};
+  CHECK_THROWS_WITH(rigs()[0]->ops.embed_sum({{narrow, index}}),
+                    "embed_sum: want rows of whole blocks of q4_0, got 40 columns");
+}

@@ -256,19 +256,48 @@ void add_layer_norm(const AddLayerNormArgs& a, Stream& stream) {
         [&](int64_t begin, int64_t end, int) { isa()->add_layer_norm(args, begin, end); });
 }
 
+bool needs_dequantising(const Table& table) {
+  return table.rows.dtype() != DType::f32 && table.rows.dtype() != DType::u8;
+}
+
+// Rows that the instruction sets' functions do not read themselves are looked up here, into floats
+// [rows of the range, cols], and numbered anew.
+void dequantize_rows(const Table& table, std::span<const int32_t> indices, int64_t cols,
+                     float* out) {
+  const DType dtype = table.rows.dtype();
+  const int64_t row_bytes = cols / block_elements(dtype) * size_of(dtype);
+  for (const int32_t index : indices) {
+    dequantize_row(dtype, table.rows.as<const std::byte>() + index * row_bytes, cols, out);
+    out += cols;
+  }
+}
+
 template <const Isa* (*isa)()>
 void embed_sum(const EmbedSumArgs& a, Stream& stream) {
   cpu::EmbedSum args{};
   args.count = static_cast<int>(a.tables.size());
-  args.out = a.out;
   args.cols = a.cols;
-  for (int i = 0; i < args.count; ++i) {
-    const Table& table = a.tables[i];
-    args.tables[i] = {table.rows.data(), table.rows.dtype() == DType::u8, table.scale, table.zero};
-    args.indices[i] = a.indices[i].data();
-  }
-  share(stream, a.rows, kRowGrain,
-        [&](int64_t begin, int64_t end, int) { isa()->embed_sum(args, begin, end); });
+  std::array<int32_t, kRowGrain> in_order;
+  for (int32_t i = 0; i < kRowGrain; ++i) in_order[i] = i;
+  share(stream, a.rows, kRowGrain, [&](int64_t begin, int64_t end, int worker) {
+    cpu::EmbedSum part = args;
+    part.out = a.out + begin * a.cols;
+    auto* floats = static_cast<float*>(
+        stream.scratch(worker, args.count * kRowGrain * a.cols * int64_t{sizeof(float)}));
+    for (int i = 0; i < part.count; ++i) {
+      const Table& table = a.tables[i];
+      const auto indices = a.indices[i].subspan(begin, end - begin);
+      part.tables[i] = {table.rows.data(), table.rows.dtype() == DType::u8, table.scale,
+                        table.zero};
+      part.indices[i] = indices.data();
+      if (!needs_dequantising(table)) continue;
+      dequantize_rows(table, indices, a.cols, floats);
+      part.tables[i].rows = floats;
+      part.indices[i] = in_order.data();
+      floats += kRowGrain * a.cols;
+    }
+    isa()->embed_sum(part, 0, end - begin);
+  });
 }
 
 void gather_rows(const GatherRowsArgs& a, Stream&) {

@@ -73,7 +73,7 @@ struct LinearI8 {
 struct QuantizeBlocks {
   const float* x;
   int64_t x_stride;
-  int8_t* out;  // [rows] of quantized_row_bytes(k)
+  int8_t* out;  // [rows + block_row_tile] of quantized_row_bytes(k)
   int64_t rows, k;
 };
 

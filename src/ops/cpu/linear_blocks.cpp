@@ -34,7 +34,7 @@ void linear_blocks(const Isa& isa, const LinearArgs& a, Act act, Stream& stream)
   if (a.rows == 0) return;
   const auto& w = static_cast<const PackedBlocks&>(*a.weight);
   const int64_t row_bytes = quantized_row_bytes(a.in);
-  auto* x = static_cast<int8_t*>(stream.scratch(0, a.rows * row_bytes));
+  auto* x = static_cast<int8_t*>(stream.scratch(0, (a.rows + isa.block_row_tile) * row_bytes));
   quantize(isa, {a.x, a.x_stride, x, a.rows, a.in}, stream);
   const LinearBlocks args{.x = x,
                           .data = w.data.data(),

@@ -12,6 +12,15 @@ constexpr int kRowTileBlocks = 12;
 constexpr int kRowTileBlocks = 4;
 #endif
 
+// The tile for what is left of the rows: the largest, or the smallest that holds them all, so that
+// few rows read the weights once. A tile may hold rows that are not there: zeros, never stored.
+inline int block_tile_rows(int64_t left) {
+  constexpr int kSizes[] = {1, 2, 3, 4, 6, 8, 12};
+  int i = 0;
+  while (kSizes[i] < kRowTileBlocks && kSizes[i] < left) ++i;
+  return kSizes[i];
+}
+
 constexpr int kQuadsOfGroup = kBlockGroup / 4;
 
 // What the kernels must know of a form at compile time; layout_of has the sizes.
@@ -140,16 +149,26 @@ inline __attribute__((always_inline)) void multiply_group(const std::byte* p, Ti
     scale[s] = load_scale<F>(p, s);
     minimum[s] = kLayout.minimums ? load_scale<F>(p, kSub + s) : zero();
   }
-  WINNOW_UNROLL for (int r = 0; r < R; ++r) {
-    WINNOW_UNROLL for (int s = 0; s < kSub; ++s) {
-      __m512i dot = _mm512_setzero_si512();
-      if (kLayout.zero_log2 >= 0)
-        dot = _mm512_slli_epi32(_mm512_set1_epi32(minus_sum_of<F>(x, r, s)), kLayout.zero_log2);
-      const auto* quads = reinterpret_cast<const int32_t*>(x.row(r)) + s * kQuads;
-      WINNOW_UNROLL for (int i = 0; i < kQuads; ++i) dot =
-          _mm512_dpbusd_epi32(dot, w[s * kQuads + i], _mm512_set1_epi32(quads[i]));
-      acc[r] = accumulate<F>(acc[r], {_mm512_cvtepi32_ps(dot)}, scale[s], minimum[s], x.scale()[r],
-                             kLayout.minimums ? term_of<F>(x, r, s) : 0.0f);
+  // Rows take turns, kTurn at once: one row's products would wait for each other.
+  constexpr int kTurn = R < 4 ? R : 4;
+  WINNOW_UNROLL for (int s = 0; s < kSub; ++s) {
+    WINNOW_UNROLL for (int first = 0; first < R; first += kTurn) {
+      const int turn = R - first < kTurn ? R - first : kTurn;
+      __m512i dot[kTurn];
+      WINNOW_UNROLL for (int r = 0; r < turn; ++r) {
+        dot[r] = _mm512_setzero_si512();
+        if (kLayout.zero_log2 >= 0)
+          dot[r] = _mm512_slli_epi32(_mm512_set1_epi32(minus_sum_of<F>(x, first + r, s)),
+                                     kLayout.zero_log2);
+      }
+      WINNOW_UNROLL for (int i = s * kQuads; i < (s + 1) * kQuads; ++i)
+          WINNOW_UNROLL for (int r = 0; r < turn; ++r) {
+        const auto* quads = reinterpret_cast<const int32_t*>(x.row(first + r));
+        dot[r] = _mm512_dpbusd_epi32(dot[r], w[i], _mm512_set1_epi32(quads[i]));
+      }
+      WINNOW_UNROLL for (int r = 0; r < turn; ++r) acc[first + r] = accumulate<F>(
+          acc[first + r], {_mm512_cvtepi32_ps(dot[r])}, scale[s], minimum[s], x.scale()[first + r],
+          kLayout.minimums ? term_of<F>(x, first + r, s) : 0.0f);
     }
   }
 }
@@ -209,6 +228,8 @@ inline __attribute__((always_inline)) void multiply_group(const std::byte* p, Ti
           const __m256i pair_hi = _mm256_maddubs_epi16(size.hi, q_hi);
           lo[r] = i == first ? pair_lo : _mm256_add_epi16(lo[r], pair_lo);
           hi[r] = i == first ? pair_hi : _mm256_add_epi16(hi[r], pair_hi);
+          // Add now: left alone, GCC 12 keeps all products for later, in memory.
+          __asm__("" : "+x"(lo[r]), "+x"(hi[r]));
         }
       }
       WINNOW_UNROLL for (int r = 0; r < R; ++r) {
@@ -279,28 +300,44 @@ __attribute__((noinline)) void blocks_tile(const LinearBlocks& a, const int8_t* 
   F32x16 acc[R];
   WINNOW_UNROLL for (int r = 0; r < R; ++r) acc[r] = zero();
   for (int64_t g = a.k / kBlockGroup; g > 0; --g, p += kGroupBytes, group = group.next()) {
-    if (R <= 2)
+    if (R < 12)
       WINNOW_UNROLL for (int i = 0; i < kGroupBytes; i += 64)
           __builtin_prefetch(p + kAheadBytes + i);
     multiply_group<F, R>(p, group, acc);
   }
   const F32x16 bias = load(a.bias + panel * kPanel);
-  for (int r = 0; r < R; ++r)
+  for (int r = 0; r < R && row + r < a.rows; ++r)
     store_columns(a.out, row + r, panel, a.n, activate(add(acc[r], bias), a.act));
-}
-
-template <BlockForm F, int R>
-inline void run_blocks_tile(const LinearBlocks& a, const int8_t* x, int rows, int64_t row,
-                            int64_t panel) {
-  if (rows == R) return blocks_tile<F, R>(a, x, row, panel);
-  if constexpr (R > 1) run_blocks_tile<F, (R + 1) / 2>(a, x, rows, row, panel);
 }
 
 template <BlockForm F>
 void blocks_panel(const LinearBlocks& a, int64_t row_begin, int64_t row_end, int64_t panel) {
   for (int64_t row = row_begin; row < row_end;) {
-    const int rows = tile_rows<kRowTileBlocks>(a.rows - row);
-    run_blocks_tile<F, kRowTileBlocks>(a, a.x + row * quantized_row_bytes(a.k), rows, row, panel);
+    const int8_t* x = a.x + row * quantized_row_bytes(a.k);
+    const int rows = block_tile_rows(a.rows - row);
+    switch (rows) {
+      case 1:
+        blocks_tile<F, 1>(a, x, row, panel);
+        break;
+      case 2:
+        blocks_tile<F, 2>(a, x, row, panel);
+        break;
+      case 3:
+        blocks_tile<F, 3>(a, x, row, panel);
+        break;
+      case 4:
+        blocks_tile<F, 4>(a, x, row, panel);
+        break;
+      default:
+        if constexpr (kRowTileBlocks > 4) {
+          if (rows == 6)
+            blocks_tile<F, 6>(a, x, row, panel);
+          else if (rows == 8)
+            blocks_tile<F, 8>(a, x, row, panel);
+          else
+            blocks_tile<F, 12>(a, x, row, panel);
+        }
+    }
     row += rows;
   }
 }
@@ -354,9 +391,10 @@ inline void quantize_row_blocks(const float* x, int64_t k, int8_t* tile, int row
 
 void quantize_blocks(const QuantizeBlocks& a, int64_t row_begin, int64_t row_end) {
   for (int64_t row = row_begin; row < row_end;) {
-    const int rows = tile_rows<kRowTileBlocks>(a.rows - row);
+    const int rows = block_tile_rows(a.rows - row);
     int8_t* tile = a.out + row * quantized_row_bytes(a.k);
-    for (int r = 0; r < rows; ++r)
+    if (row + rows > a.rows) __builtin_memset(tile, 0, rows * quantized_row_bytes(a.k));
+    for (int r = 0; r < rows && row + r < a.rows; ++r)
       quantize_row_blocks(a.x + (row + r) * a.x_stride, a.k, tile, rows, r);
     row += rows;
   }
