@@ -29,12 +29,17 @@ bool look_for(Ready ready) {
 
 }  // namespace
 
+// A round is one run. Helpers enter it while it is open and leave when no task is left; the caller
+// closes it when it finds no task itself, and waits only for those inside. So a helper that the
+// system has not woken in time costs nothing.
 struct ThreadPool::Shared {
+  static constexpr uint64_t kOpen = uint64_t{1} << 31, kInside = kOpen - 1,
+                            kRound = uint64_t{1} << 32;
   std::mutex mutex;
   std::condition_variable wake, done;
-  std::atomic<uint64_t> round{0};  // each run is one; changed under the mutex
-  std::atomic<int> busy{0};        // helpers still inside the round
-  std::atomic<bool> stop{false};   // changed under the mutex
+  std::atomic<uint64_t> gate{0};  // the round's number, whether it is open, how many are inside;
+                                  // opened under the mutex
+  std::atomic<bool> stop{false};  // changed under the mutex
   const std::function<void(int64_t, int)>* body = nullptr;  // these two belong to the round
   int64_t tasks = 0;
   std::atomic<int64_t> next{0};
@@ -45,18 +50,28 @@ struct ThreadPool::Shared {
       (*body)(task, worker);
   }
 
+  // Counts this thread in unless the round is over.
+  bool enter(uint64_t now) {
+    const uint64_t round = now / kRound;
+    while (now / kRound == round && (now & kOpen))
+      if (gate.compare_exchange_weak(now, now + 1)) return true;
+    return false;
+  }
+
   void help(int worker) {
     uint64_t seen = 0;
-    const auto called = [&] { return stop || round != seen; };
+    const auto called = [&] { return stop || gate / kRound != seen; };
     for (;;) {
       if (!look_for(called)) {
         std::unique_lock lock(mutex);
         wake.wait(lock, called);
       }
       if (stop) return;
-      seen = round;
+      const uint64_t now = gate;
+      seen = now / kRound;
+      if (!enter(now)) continue;
       work(worker);
-      if (--busy == 0) {
+      if ((--gate & (kOpen | kInside)) == 0) {  // closed, and the last one out
         std::lock_guard lock(mutex);  // or the caller could miss it between its look and its sleep
         done.notify_one();
       }
@@ -85,20 +100,21 @@ void ThreadPool::run(int64_t tasks, const std::function<void(int64_t, int)>& bod
     for (int64_t task = 0; task < tasks; ++task) body(task, 0);
     return;
   }
+  Shared& s = *shared_;
   {
-    std::lock_guard lock(shared_->mutex);
-    shared_->body = &body;
-    shared_->tasks = tasks;
-    shared_->next = 0;
-    shared_->busy = static_cast<int>(shared_->helpers.size());
-    ++shared_->round;
+    std::lock_guard lock(s.mutex);
+    s.body = &body;
+    s.tasks = tasks;
+    s.next = 0;
+    s.gate = (s.gate / Shared::kRound + 1) * Shared::kRound + Shared::kOpen;
   }
-  shared_->wake.notify_all();
-  shared_->work(0);
-  const auto finished = [this] { return shared_->busy == 0; };
+  s.wake.notify_all();
+  s.work(0);
+  s.gate &= ~Shared::kOpen;
+  const auto finished = [&] { return (s.gate & Shared::kInside) == 0; };
   if (look_for(finished)) return;
-  std::unique_lock lock(shared_->mutex);
-  shared_->done.wait(lock, finished);
+  std::unique_lock lock(s.mutex);
+  s.done.wait(lock, finished);
 }
 
 int usable_cpus() {
