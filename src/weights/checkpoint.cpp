@@ -9,6 +9,7 @@
 #include "weights/gguf_model.h"
 #include "weights/onnx.h"
 #include "weights/safetensors.h"
+#include "weights/torch_file.h"
 
 namespace winnow {
 namespace {
@@ -40,10 +41,13 @@ std::shared_ptr<const Checkpoint> Checkpoint::open(const std::string& path) {
   if (path.ends_with(".onnx")) return open_onnx(path);
   if (path.ends_with(".safetensors") || path.ends_with(".safetensors.index.json"))
     return open_safetensors(path);
+  for (const char* end : {".bin", ".pt", ".pth", ".bin.index.json"})
+    if (path.ends_with(end)) return open_torch(path);
   if (!std::filesystem::exists(path, ignored))
     fail(Code::kNotFound, path, ": want a model's file or folder, got nothing of that name");
   fail(Code::kUnsupported, path,
-       ": want a folder or a file *.safetensors, *.safetensors.index.json, *.gguf or *.onnx");
+       ": want a folder or a file *.safetensors, *.safetensors.index.json, *.gguf, *.onnx, *.bin, "
+       "*.bin.index.json, *.pt or *.pth");
 }
 
 std::shared_ptr<const Checkpoint> Checkpoint::open_folder(const std::string& folder) {
@@ -58,15 +62,22 @@ std::shared_ptr<const Checkpoint> Checkpoint::open_folder(const std::string& fol
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"})
     if (const std::string path = file(name); !path.empty()) return open(path);
   if (const std::string path = only_gguf(folder); !path.empty()) return open(path);
-  for (const char* name : {"model.onnx", "onnx/model.onnx"})
+  for (const char* name :
+       {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.onnx", "onnx/model.onnx"})
     if (const std::string path = file(name); !path.empty()) return open(path);
-  fail(Code::kNotFound, folder,
-       ": want model.safetensors, model.safetensors.index.json, a file *.gguf, model.onnx or "
-       "onnx/model.onnx, got none of them");
+  fail(
+      Code::kNotFound, folder,
+      ": want model.safetensors, model.safetensors.index.json, a file *.gguf, "
+      "pytorch_model.bin, pytorch_model.bin.index.json, model.onnx or onnx/model.onnx, got none of "
+      "them");
 }
 
 std::shared_ptr<const Checkpoint> Checkpoint::open_safetensors(const std::string& path) {
   return path.ends_with(".json") ? open_sharded_safetensors(path) : open_safetensors_file(path);
+}
+
+std::shared_ptr<const Checkpoint> Checkpoint::open_torch(const std::string& path) {
+  return path.ends_with(".json") ? open_sharded_torch(path) : open_torch_file(path);
 }
 
 std::shared_ptr<const Checkpoint> Checkpoint::open_gguf(const std::string& path) {

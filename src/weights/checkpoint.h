@@ -44,19 +44,21 @@ class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
 
-  // Opens a file by its name's ending (.safetensors, .safetensors.index.json, .gguf, .onnx) or a
-  // model folder.
+  // Opens a file by its name's ending (.safetensors, .safetensors.index.json, .gguf, .bin, .pt,
+  // .pth, .bin.index.json, .onnx) or a model folder.
   static std::shared_ptr<const Checkpoint> open(const std::string& path);
 
-  // Opens a model folder: model.safetensors, model.safetensors.index.json, the one file *.gguf, or
-  // model.onnx (also onnx/model.onnx), in this order. Throws kNotFound naming what was looked for,
-  // kCorrupt with the file and byte offset.
+  // Opens a model folder: model.safetensors, model.safetensors.index.json, the one file *.gguf,
+  // pytorch_model.bin, pytorch_model.bin.index.json, model.onnx or onnx/model.onnx, in this order.
+  // Throws kNotFound naming what was looked for, kCorrupt with the file and byte offset.
   static std::shared_ptr<const Checkpoint> open_folder(const std::string& folder);
   static std::shared_ptr<const Checkpoint> open_safetensors(const std::string& path);
   // A model of architecture llama, qwen2 or qwen3; others are kUnsupported by name. Factors of
   // rope frequencies are a tensor rope_freqs.weight [head_dim / 2]: frequency i is divided by
   // factor i, and the implied config's rope_scaling says rope_type frequency_factors.
   static std::shared_ptr<const Checkpoint> open_gguf(const std::string& path);
+  // PyTorch's files, or the index of several (.json). Nothing in a pickle is run.
+  static std::shared_ptr<const Checkpoint> open_torch(const std::string& path);
   static std::shared_ptr<const Checkpoint> open_onnx(const std::string& path);
 
   // Null when absent. A prefix bert., roberta., distilbert., deberta. or model. may be missing

@@ -159,6 +159,11 @@ bool is_plain_file_name(std::string_view name) {
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
+ShardFile open_file(const std::string& path) {
+  const auto file = MappedFile::open(path);
+  return {read_safetensors(file->bytes(), path), {file}};
+}
+
 }  // namespace
 
 std::vector<StoredTensor> read_safetensors(std::span<const std::byte> bytes,
@@ -211,13 +216,8 @@ std::vector<std::pair<std::string, std::string>> read_shard_index(std::string_vi
   return out;
 }
 
-std::shared_ptr<const Checkpoint> open_safetensors_file(const std::string& path) {
-  const auto file = MappedFile::open(path);
-  return std::make_shared<NamedTensors>(path, read_safetensors(file->bytes(), path),
-                                        std::vector<std::shared_ptr<const void>>{file});
-}
-
-std::shared_ptr<const Checkpoint> open_sharded_safetensors(const std::string& index_path) {
+std::shared_ptr<const Checkpoint> open_shards(const std::string& index_path,
+                                              ShardFile (*open)(const std::string& path)) {
   const std::filesystem::path folder = std::filesystem::path(index_path).parent_path();
   const auto index = MappedFile::open(index_path);
   std::map<std::string, std::map<std::string, StoredTensor, std::less<>>> shards;
@@ -231,9 +231,9 @@ std::shared_ptr<const Checkpoint> open_sharded_safetensors(const std::string& in
       if (!std::filesystem::exists(path, ignored))
         fail(Code::kNotFound, index_path, ": want the shard ", shown_name(file), " for tensor ",
              shown_name(name), ", got no such file");
-      const auto mapped = MappedFile::open(path);
-      keep.push_back(mapped);
-      for (StoredTensor& tensor : read_safetensors(mapped->bytes(), path)) {
+      ShardFile opened = open(path);
+      keep.insert(keep.end(), opened.keep.begin(), opened.keep.end());
+      for (StoredTensor& tensor : opened.tensors) {
         std::string key = tensor.name;
         shard->second.emplace(std::move(key), std::move(tensor));
       }
@@ -245,6 +245,15 @@ std::shared_ptr<const Checkpoint> open_sharded_safetensors(const std::string& in
     tensors.push_back(found->second);
   }
   return std::make_shared<NamedTensors>(index_path, std::move(tensors), std::move(keep));
+}
+
+std::shared_ptr<const Checkpoint> open_safetensors_file(const std::string& path) {
+  ShardFile file = open_file(path);
+  return std::make_shared<NamedTensors>(path, std::move(file.tensors), std::move(file.keep));
+}
+
+std::shared_ptr<const Checkpoint> open_sharded_safetensors(const std::string& index_path) {
+  return open_shards(index_path, open_file);
 }
 
 }  // namespace winnow

@@ -26,6 +26,15 @@ std::vector<StoredTensor> read_safetensors(std::span<const std::byte> bytes,
 std::vector<std::pair<std::string, std::string>> read_shard_index(std::string_view text,
                                                                   const std::string& path);
 
+// A file of tensors and what their bytes lie in.
+struct ShardFile {
+  std::vector<StoredTensor> tensors;
+  std::vector<std::shared_ptr<const void>> keep;
+};
+// The checkpoint whose index is at that path, in files that `open` reads.
+std::shared_ptr<const Checkpoint> open_shards(const std::string& index_path,
+                                              ShardFile (*open)(const std::string& path));
+
 // One file, or the shards that an index names. Throw kNotFound, kCorrupt with file and byte offset.
 std::shared_ptr<const Checkpoint> open_safetensors_file(const std::string& path);
 std::shared_ptr<const Checkpoint> open_sharded_safetensors(const std::string& index_path);

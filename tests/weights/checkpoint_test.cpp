@@ -40,11 +40,11 @@ std::pair<int64_t, int64_t> sizes(const StoredTensor& t) {
 
 TEST_CASE("a folder's checkpoint is its first known file, and a folder without one is not found") {
   const TempFolder folder;
-  CHECK(holds(
-      error_of([&] { Checkpoint::open_folder(folder.path()); }), Code::kNotFound,
-      folder.path() +
-          ": want model.safetensors, model.safetensors.index.json, a file *.gguf, model.onnx or "
-          "onnx/model.onnx"));
+  CHECK(
+      holds(error_of([&] { Checkpoint::open_folder(folder.path()); }), Code::kNotFound,
+            folder.path() +
+                ": want model.safetensors, model.safetensors.index.json, a file *.gguf, "
+                "pytorch_model.bin, pytorch_model.bin.index.json, model.onnx or onnx/model.onnx"));
   CHECK(holds(error_of([&] { Checkpoint::open_folder(folder.path() + "/absent"); }),
               Code::kNotFound, "/absent: want a model's folder"));
   const std::string file = folder.write("onnx/model.onnx", onnx_model({}, {}));
@@ -54,6 +54,12 @@ TEST_CASE("a folder's checkpoint is its first known file, and a folder without o
   CHECK(Checkpoint::open_folder(folder.path())->path() == folder.path() + "/model.onnx");
   folder.write("model.safetensors", safetensors("{}", ""));
   CHECK(Checkpoint::open_folder(folder.path())->path() == folder.path() + "/model.safetensors");
+  CHECK(Checkpoint::open(folder.path())->path() == folder.path() + "/model.safetensors");
+  CHECK(Checkpoint::open(file)->path() == file);
+  CHECK(holds(error_of([&] { Checkpoint::open(folder.path() + "/absent.txt"); }), Code::kNotFound,
+              "absent.txt"));
+  CHECK(holds(error_of([&] { Checkpoint::open(folder.write("model.h5", "")); }), Code::kUnsupported,
+              "want a folder or a file *.safetensors"));
 }
 
 TEST_CASE("an empty or absent file is an error that names it") {

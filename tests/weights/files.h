@@ -120,6 +120,71 @@ inline std::string onnx_model(std::initializer_list<Proto> nodes,
   return Proto().integer(1, 8).message(7, graph).bytes();
 }
 
+// A GGUF file, piece by piece: put() fixed-width values, text() a string with its length.
+class Gguf {
+ public:
+  Gguf(uint64_t tensors, uint64_t entries, uint32_t version = 3) {
+    bytes_ = "GGUF";
+    put(version).put(tensors).put(entries);
+  }
+  template <typename T>
+  Gguf& put(T value) {
+    bytes_ += raw<T>({value});
+    return *this;
+  }
+  Gguf& text(std::string_view text) {
+    put<uint64_t>(text.size());
+    bytes_ += text;
+    return *this;
+  }
+  template <typename T>
+  Gguf& entry(std::string_view key, uint32_t type, T value) {
+    return text(key).put(type).put(value);
+  }
+  Gguf& entry(std::string_view key, std::string_view value) {
+    return text(key).put<uint32_t>(8).text(value);
+  }
+  Gguf& tensor(std::string_view name, std::initializer_list<uint64_t> dims, uint32_t type,
+               uint64_t offset) {
+    text(name).put(static_cast<uint32_t>(dims.size()));
+    for (const uint64_t dim : dims) put(dim);
+    return put(type).put(offset);
+  }
+  // Up to a multiple of `alignment`, then so many zeros.
+  Gguf& data(size_t bytes, size_t alignment = 32) {
+    bytes_.resize((bytes_.size() + alignment - 1) / alignment * alignment + bytes);
+    return *this;
+  }
+  size_t size() const { return bytes_.size(); }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  std::string bytes_;
+};
+
+// A ZIP archive of stored entries.
+struct ZipPart {
+  std::string name, bytes;
+  uint16_t method = 0, flags = 0;
+};
+inline std::string zip(const std::vector<ZipPart>& parts) {
+  std::string out, directory;
+  for (const ZipPart& part : parts) {
+    const auto size = static_cast<uint32_t>(part.bytes.size()),
+               offset = static_cast<uint32_t>(out.size());
+    const std::string middle = raw<uint16_t>({part.flags, part.method, 0, 0}) +
+                               raw<uint32_t>({0, size, size}) +
+                               raw<uint16_t>({static_cast<uint16_t>(part.name.size()), 0});
+    out += "PK\3\4" + raw<uint16_t>({20}) + middle + part.name + part.bytes;
+    directory += "PK\1\2" + raw<uint16_t>({20, 20}) + middle + raw<uint16_t>({0, 0, 0}) +
+                 raw<uint32_t>({0, offset}) + part.name;
+  }
+  const auto count = static_cast<uint16_t>(parts.size());
+  const auto at = static_cast<uint32_t>(out.size());
+  return out + directory + "PK\5\6" + raw<uint16_t>({0, 0, count, count}) +
+         raw<uint32_t>({static_cast<uint32_t>(directory.size()), at}) + raw<uint16_t>({0});
+}
+
 // The error that `work` throws; fails the test when it throws none.
 template <typename Work>
 Error error_of(Work work) {
