@@ -29,11 +29,23 @@ DType linear_dtype(const std::string& wish, const Checkpoint& checkpoint) {
   return DType::i8;
 }
 
-std::optional<Pooling> chosen_pooling(const std::string& wish, const ModelFolder& folder) {
-  if (wish == "auto") return folder.pooling;
-  if (wish == "cls") return Pooling::kCls;
-  require(wish == "mean", "pooling: want auto, cls or mean, got ", wish);
-  return Pooling::kMean;
+// The folder's modules; a pooling that was asked for stands in their first place, or alone. Where
+// nobody says anything, sentence-transformers' own default.
+EmbedderParts chosen_parts(const std::string& wish, const ModelFolder& folder, bool& defaulted) {
+  EmbedderParts parts = folder.parts;
+  defaulted = wish == "auto" && parts.modules.empty();
+  if (parts.modules.empty()) parts.modules.push_back({.kind = Module::Kind::kPooling});
+  if (wish != "auto")
+    parts.modules[0].pooling = {pooling_named(wish)};
+  else if (defaulted)
+    parts.modules[0].pooling = {Pooling::kMean};
+  return parts;
+}
+
+std::string name_of(const std::vector<Pooling>& pooling) {
+  std::string out;
+  for (const Pooling p : pooling) out += (out.empty() ? "" : "+") + std::string(name_of(p));
+  return out;
 }
 
 ModelKind kind_of(const Network& network) {
@@ -78,7 +90,9 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   const DType dtype = linear_dtype(options.dtype, *checkpoint);
   const Kernels& kernels = cpu_kernels(options.isa.empty() ? best_isa() : options.isa);
   const Weights weights(checkpoint, kernels, dtype);
-  parts->network = build_network(folder.config, chosen_pooling(options.pooling, folder), weights);
+  bool defaulted = false;
+  parts->network =
+      build_network(folder.config, chosen_parts(options.pooling, folder, defaulted), weights);
   parts->tokenizer = Tokenizer::from_folder(options.folder);
   const Network& network = parts->network;
   if (parts->tokenizer->vocab_size() > network.model->vocab_size())
@@ -93,7 +107,13 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   info.architecture = network.architecture;
   info.kind = kind_of(network);
   info.dtype = dtype == DType::i8 ? "int8" : "f32";
-  if (network.pooling) info.pooling = *network.pooling == Pooling::kCls ? "cls" : "mean";
+  info.pooling = name_of(network.pooling);
+  info.pooling_is_default = !network.classifier && defaulted;
+  info.sparse = network.sparse.has_value();
+  info.multi_dimensions = network.multi ? static_cast<int>(network.multi->out) : 0;
+  info.prompts = folder.prompts;
+  info.default_prompt = folder.default_prompt;
+  info.identity_scores = network.classifier && !folder.sigmoid;
   info.labels = network.labels;
   info.max_length = static_cast<int>(
       std::min(network.model->max_positions(), folder.max_length.value_or(INT64_MAX)));

@@ -289,14 +289,33 @@ Tensor Ops::gather_rows(const Tensor& x, std::span<const int32_t> rows) {
   return out;
 }
 
-Tensor Ops::mean_rows(const Tensor& x, std::span<const int32_t> starts) {
-  require_matrix("mean_rows", "x", x);
-  require_dense("mean_rows", x);
-  require_starts("mean_rows", starts, x.dim(0));
-  Tensor out = arena_.make({static_cast<int64_t>(starts.size()) - 1, x.cols()}, DType::f32);
-  call(
-      kernels_.mean_rows, "mean_rows",
-      MeanRowsArgs{.x = x.as<float>(), .starts = starts, .out = out.as<float>(), .cols = x.cols()});
+Tensor Ops::pool_rows(const Tensor& x, std::span<const int32_t> starts,
+                      std::span<const int32_t> skips, std::span<const Pooling> kinds) {
+  require_matrix("pool_rows", "x", x);
+  require_dense("pool_rows", x);
+  require_starts("pool_rows", starts, x.dim(0));
+  require(!kinds.empty(), "pool_rows: want a kind of pooling, got none");
+  require(skips.empty() || skips.size() + 1 == starts.size(), "pool_rows: want ", starts.size() - 1,
+          " skips, got ", skips.size());
+  for (const int32_t skip : skips) require(skip >= 0, "pool_rows: want skips from 0, got ", skip);
+  const auto width = static_cast<int64_t>(kinds.size()) * x.cols();
+  Tensor out = arena_.make({static_cast<int64_t>(starts.size()) - 1, width}, DType::f32);
+  call(kernels_.pool_rows, "pool_rows",
+       PoolRowsArgs{.x = x.as<float>(),
+                    .starts = starts,
+                    .skips = skips,
+                    .kinds = kinds,
+                    .out = out.as<float>(),
+                    .cols = x.cols()});
+  return out;
+}
+
+Tensor Ops::normalize_rows(const Tensor& x) {
+  require_matrix("normalize_rows", "x", x);
+  require_dense("normalize_rows", x);
+  Tensor out = arena_.make(x.shape(), DType::f32);
+  call(kernels_.normalize_rows, "normalize_rows",
+       NormalizeRowsArgs{x.as<float>(), out.as<float>(), x.dim(0), x.cols()});
   return out;
 }
 

@@ -34,7 +34,7 @@ class Ops {
   // act(x w^T + b). x [T, K] f32, w of K to N; returns [T, N] f32.
   // f32 weights: summed over k in order with fused multiply-add. i8 weights: each row of x is
   // quantised to 8 bits with a scale and zero point of its own, products are exact. A row's result
-  // depends on that row alone. kGelu fuses gelu(linear(x, w)), with the same bits.
+  // depends on that row alone. An activation is fused: kGelu gives the bits of gelu(linear(x, w)).
   Tensor linear(const Tensor& x, const Linear& w, Activation activation = Activation::kNone);
 
   // linear with its columns as heads of E: returns [N / E, T, E], the same values and bits as
@@ -95,9 +95,15 @@ class Ops {
   // E].
   Tensor gather_rows(const Tensor& x, std::span<const int32_t> rows);
 
-  // The mean of each text's rows: x [T, D], starts [B + 1] to [B, D]. Sums in f32 in token order.
-  // An empty text is 0.
-  Tensor mean_rows(const Tensor& x, std::span<const int32_t> starts);
+  // Each text's rows as one, by every kind, side by side: x [T, D], starts [B + 1] to [B, kinds *
+  // D]. skips [B]: so many rows at each text's start do not count (but the weights of kWeightedMean
+  // go on counting); empty: none. Sums in f32 in token order. A text without rows that count is 0.
+  // Source: sentence-transformers, modules/pooling.py.
+  Tensor pool_rows(const Tensor& x, std::span<const int32_t> starts, std::span<const int32_t> skips,
+                   std::span<const Pooling> kinds);
+
+  // Each row divided by its length: x / max(|x|, 1e-12). x [T, D]; sums of squares in f64 in order.
+  Tensor normalize_rows(const Tensor& x);
 
   // x * Phi(x), the exact form by the error function. Any shape.
   Tensor gelu(const Tensor& x);

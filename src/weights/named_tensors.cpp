@@ -9,7 +9,8 @@ namespace winnow {
 namespace {
 
 // What a checkpoint saved with a task's head puts before the names of the bare model.
-constexpr std::array<std::string_view, 4> kPrefixes{"bert.", "roberta.", "deberta.", "model."};
+constexpr std::array<std::string_view, 5> kPrefixes{"bert.", "roberta.", "deberta.", "model.",
+                                                    "distilbert."};
 
 // BERT files converted from TensorFlow name a LayerNorm's parameters so.
 void modernize(std::string& name) {

@@ -22,18 +22,20 @@ class Weights {
   // The same checkpoint below a name: scope("encoder.layer.0").norm("x") is
   // norm("encoder.layer.0.x").
   Weights scope(std::string_view name) const;
+  const Kernels& kernels() const { return *kernels_; }
   bool has(std::string_view name) const;  // a tensor of this full name
 
-  // name.weight [N, K] and, where there is one, name.bias [N]. Throws kNotFound naming the missing
-  // tensor and the file, kCorrupt when shapes disagree. Several names: their outputs side by side,
-  // as one product.
+  // name.weight [N, K] and, where there is one, name.bias [N]; an empty name: weight and bias.
+  // Throws kNotFound naming the missing tensor and the file, kCorrupt when shapes disagree. Several
+  // names: their outputs side by side, as one product.
   Linear linear(std::string_view name) const { return linear({name}, linear_dtype_); }
   Linear linear(std::initializer_list<std::string_view> names) const {
     return linear(names, linear_dtype_);
   }
   Linear linear(std::initializer_list<std::string_view> names, DType dtype) const;
 
-  Norm norm(std::string_view name) const;  // name.weight [D] and name.bias [D]
+  // name.weight [D] and name.bias [D]; zeros instead of the latter where the layer has none.
+  Norm norm(std::string_view name, bool with_bias = true) const;
   Table table(std::string_view name)
       const;  // name.weight [rows, D]: f32 and 8-bit tables are borrowed, others converted
 

@@ -10,7 +10,7 @@ namespace winnow::cpu {
 
 constexpr int kPanel = 16;  // columns of a packed weight panel
 
-enum class Act : int32_t { kNone, kGelu, kSilu };
+enum class Act : int32_t { kNone, kGelu, kSilu, kGeluTanh, kRelu };
 
 // Where a product's results go: blocks of columns one after the other, each with its rows `block`
 // apart. One block of all N columns is a dense matrix; blocks of a head's size are what attention

@@ -71,7 +71,19 @@ inline __attribute__((always_inline)) void multiply(const float* x, const float*
 }
 
 inline F32x16 activate(F32x16 x, Act act) {
-  return act == Act::kGelu ? gelu(x) : act == Act::kSilu ? silu(x) : x;
+  switch (act) {
+    case Act::kGelu:
+      return gelu(x);
+    case Act::kSilu:
+      return silu(x);
+    case Act::kGeluTanh:
+      return gelu_tanh(x);
+    case Act::kRelu:
+      return max(x, zero());
+    case Act::kNone:
+      break;
+  }
+  return x;
 }
 
 // Stores up to 16 values of one row.
