@@ -5,13 +5,14 @@
 
 Every number is transformers' (and torch's, for bge-m3's two further heads) in fp32 on the CPU, one text at a time.
 """
+import json
 import sys
 
 import numpy
 import safetensors.torch
 import torch
 import transformers
-from goldens import (MAX_POSITIONS, digits, fresh, head_of, save_model, tiny_tokenizer, tokenizer_of, write_goldens,
+from goldens import (DATA, MAX_POSITIONS, digits, fresh, head_of, save_model, tiny_tokenizer, tokenizer_of, write_goldens,
                      write_json)
 from goldens_texts import PAIRS, TEXTS
 from tokenizers import Tokenizer
@@ -246,8 +247,15 @@ def modernbert_reranker():
 
 def modernbert_classifier():
     """As published: no biases, [CLS], the old keys of config.json."""
-    classifier("tiny-modernbert-classifier", transformers.ModernBertForSequenceClassification,
-               dict(MODERNBERT, num_hidden_layers=3, hidden_activation="gelu"), 20, ["no", "perhaps", "yes"])
+    theta = {kind: {"rope_type": "default", "rope_theta": base}
+             for kind, base in (("full_attention", 5000.0), ("sliding_attention", 300.0))}
+    name = "tiny-modernbert-classifier"
+    classifier(name, transformers.ModernBertForSequenceClassification,
+               dict(MODERNBERT, num_hidden_layers=3, rope_parameters=theta), 20, ["no", "perhaps", "yes"])
+    path = DATA / name / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    del config["layer_types"], config["rope_parameters"]
+    write_json(path, config | {"global_attn_every_n_layers": 3, "global_rope_theta": 5000.0, "local_rope_theta": 300.0})
 
 
 ALL = [xlm_roberta_reranker, xlm_roberta_classifier, roberta, bge_m3, distilbert_classifier, distilbert_dense,

@@ -1,5 +1,10 @@
 #include "models/heads.h"
 
+#include <string>
+
+#include "base/error.h"
+#include "models/activation.h"
+
 namespace winnow {
 namespace {
 
@@ -23,6 +28,37 @@ class FirstTokenClassifier final : public Head {
   Linear out_;
 };
 
+class ModernBertClassifier final : public Head {
+ public:
+  ModernBertClassifier(const Json& config, const Weights& w)
+      : dense_(w.linear({"head.dense"}, DType::f32)),
+        activation_(activation_of(config, "classifier_activation", "gelu")),
+        norm_(w.norm("head.norm", config.boolean("norm_bias", false))),
+        eps_(static_cast<float>(config.number("norm_eps", 1e-5))),
+        classifier_(w.linear({"classifier"}, DType::f32)) {
+    const std::string pooling = config.string("classifier_pooling", "cls");
+    if (pooling != "cls" && pooling != "mean")
+      fail(Code::kUnsupported, config.path(), "classifier_pooling: want cls or mean, got ",
+           pooling);
+    mean_ = pooling == "mean";
+  }
+  Rows rows() const override { return mean_ ? Rows::kAll : Rows::kFirst; }
+  int64_t width() const override { return classifier_.out; }
+  Tensor apply(Ops& f, const Tensor& hidden, const Batch& batch) const override {
+    constexpr Pooling kMean[] = {Pooling::kMean};
+    const Tensor x = mean_ ? f.pool_rows(hidden, batch.starts, {}, kMean) : hidden;  // [B, D]
+    return f.linear(f.layer_norm(f.linear(x, dense_, activation_), norm_, eps_), classifier_);
+  }
+
+ private:
+  Linear dense_;
+  Activation activation_;
+  Norm norm_;
+  float eps_;
+  Linear classifier_;
+  bool mean_ = false;
+};
+
 }  // namespace
 
 std::unique_ptr<Head> make_bert_classifier(const Json&, const Weights& weights) {
@@ -38,6 +74,10 @@ std::unique_ptr<Head> make_roberta_classifier(const Json&, const Weights& weight
 std::unique_ptr<Head> make_distilbert_classifier(const Json&, const Weights& weights) {
   return std::make_unique<FirstTokenClassifier>(weights, "pre_classifier",
                                                 FirstTokenClassifier::Middle::kRelu, "classifier");
+}
+
+std::unique_ptr<Head> make_modernbert_classifier(const Json& config, const Weights& weights) {
+  return std::make_unique<ModernBertClassifier>(config, weights);
 }
 
 }  // namespace winnow

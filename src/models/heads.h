@@ -34,4 +34,8 @@ std::unique_ptr<Head> make_roberta_classifier(const Json& config, const Weights&
 // modeling_distilbert.py.
 std::unique_ptr<Head> make_distilbert_classifier(const Json& config, const Weights& weights);
 
+// ModernBertForSequenceClassification: classifier(norm(activation(dense(x)))) of the first token or
+// of the mean, as config's classifier_pooling says. Source: modeling_modernbert.py.
+std::unique_ptr<Head> make_modernbert_classifier(const Json& config, const Weights& weights);
+
 }  // namespace winnow

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "models/activation.h"
 #include "models/model.h"
 #include "weights/weights.h"
 
@@ -45,9 +46,5 @@ class PostNormEncoder {
   PostNormShape shape_;
   std::vector<Layer> layers_;
 };
-
-// The activation that config's key names; `absent` where it has none. Throws kUnsupported naming
-// key and value.
-Activation activation_of(const Json& config, std::string_view key, std::string_view absent);
 
 }  // namespace winnow

@@ -19,6 +19,8 @@ constexpr std::array kRows{
     Row{"CamembertModel", make_xlm_roberta, nullptr},
     Row{"DistilBertForSequenceClassification", make_distilbert, make_distilbert_classifier},
     Row{"DistilBertModel", make_distilbert, nullptr},
+    Row{"ModernBertForSequenceClassification", make_modernbert, make_modernbert_classifier},
+    Row{"ModernBertModel", make_modernbert, nullptr},
     Row{"RobertaForSequenceClassification", make_xlm_roberta, make_roberta_classifier},
     Row{"RobertaModel", make_xlm_roberta, nullptr},
     Row{"XLMRobertaForSequenceClassification", make_xlm_roberta, make_roberta_classifier},
@@ -26,6 +28,7 @@ constexpr std::array kRows{
     // Trained as masked language models and used as embedders: their word head is left alone.
     Row{"BertForMaskedLM", make_bert, nullptr},
     Row{"DistilBertForMaskedLM", make_distilbert, nullptr},
+    Row{"ModernBertForMaskedLM", make_modernbert, nullptr},
     Row{"RobertaForMaskedLM", make_xlm_roberta, nullptr},
     Row{"XLMRobertaForMaskedLM", make_xlm_roberta, nullptr},
 };

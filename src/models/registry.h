@@ -17,6 +17,7 @@ namespace winnow {
 // Architectures, one file each.
 std::unique_ptr<Model> make_bert(const Json& config, const Weights& weights);
 std::unique_ptr<Model> make_distilbert(const Json& config, const Weights& weights);
+std::unique_ptr<Model> make_modernbert(const Json& config, const Weights& weights);
 std::unique_ptr<Model> make_xlm_roberta(const Json& config, const Weights& weights);
 
 // What a folder puts on an embedder's hidden states beside config.json and its weights.

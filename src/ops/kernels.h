@@ -38,6 +38,7 @@ struct AttentionArgs {
   std::span<const int32_t> q_starts, k_starts;  // [B + 1]
   int64_t heads, head_size;
   float scale;
+  int64_t window;  // 0: every key; else a text's query i sees keys j with |i - j| <= window
 };
 
 struct CachedAttentionArgs {

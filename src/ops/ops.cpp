@@ -102,6 +102,7 @@ Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
   require_starts("attention", texts.k_starts, k.dim(1));
   require(texts.q_starts.size() == texts.k_starts.size(),
           "attention: want starts for the same texts");
+  require(texts.window >= 0, "attention: want a window from 0, got ", texts.window);
   Tensor out = arena_.make({q.dim(1), q.dim(0) * q.dim(2)}, DType::f32);
   call(kernels_.attention, "attention",
        AttentionArgs{.q = q.as<float>(),
@@ -114,7 +115,8 @@ Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
                      .k_starts = texts.k_starts,
                      .heads = q.dim(0),
                      .head_size = q.dim(2),
-                     .scale = 1.0f / std::sqrt(static_cast<float>(q.dim(2)))});
+                     .scale = 1.0f / std::sqrt(static_cast<float>(q.dim(2))),
+                     .window = texts.window});
   return out;
 }
 

@@ -43,9 +43,11 @@ class Ops {
 
   // softmax(q k^T / sqrt(E)) v for each text and head, every query over all keys of its own text.
   //   q [H, Tq, E], k and v [H, T, E] f32; q_starts and k_starts [B + 1]; returns [Tq, H * E] f32.
-  // Source: Vaswani et al. 2017, eq. 1.
+  // window above 0: a text's query i sees its keys j with |i - j| <= window alone; it has the same
+  // bits with any number of queries. Source: Vaswani et al. 2017, eq. 1; Beltagy et al. 2020.
   struct Texts {
     std::span<const int32_t> q_starts, k_starts;
+    int64_t window = 0;
   };
   Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts);
 
@@ -76,7 +78,7 @@ class Ops {
   // Source: Zhang & Sennrich 2019, eq. 4.
   Tensor rms_norm(const Tensor& x, std::span<const float> weight, float eps);
 
-  // activation(x[:, :F]) * x[:, F:]: x [T, 2 F] f32 to [T, F]; kGelu or kSilu. Source: Shazeer
+  // activation(x[:, :F]) * x[:, F:]: x [T, 2 F] f32 to [T, F]. Source: Shazeer
   // 2020.
   Tensor gated(const Tensor& x, Activation activation);
 

@@ -77,7 +77,8 @@ TEST_CASE("linear's other activations equal their formulas, from the far left to
   Matrix x(kCount, 1, 1);
   for (int64_t i = 0; i < kCount; ++i) x.values[i] = static_cast<float>(i - 2000) * 0.006f;
   x.values[0] = -1e30f, x.values[1] = -60.0f, x.values[2] = 60.0f;
-  LinearSource one{.in = 1, .out = 1};
+  LinearSource one;
+  one.in = one.out = 1;
   one.weight = {1.0f};
   for (const auto& rig : test::rigs()) {
     const Linear w = rig->ops.kernels().pack_linear(one, DType::f32);

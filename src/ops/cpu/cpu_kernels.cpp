@@ -145,6 +145,7 @@ void attention(const AttentionArgs& a, Stream& stream) {
                            .keys = keys,
                            .head_size = size,
                            .scale = a.scale,
+                           .window = a.window,
                            .scratch = static_cast<float*>(stream.scratch(worker, scratch))});
   });
 }

@@ -76,6 +76,7 @@ struct AttentionHead {
   int64_t queries, keys;
   int64_t head_size;
   float scale;
+  int64_t window;  // 0: every key; else query i sees keys j with |i - j| <= window
   float* scratch;  // attention_scratch_floats(keys, head_size), 64-byte aligned
 };
 

@@ -70,22 +70,6 @@ inline __attribute__((always_inline)) void multiply(const float* x, const float*
   WINNOW_EACH_SUM sums[r][p] = local[r][p];
 }
 
-inline F32x16 activate(F32x16 x, Act act) {
-  switch (act) {
-    case Act::kGelu:
-      return gelu(x);
-    case Act::kSilu:
-      return silu(x);
-    case Act::kGeluTanh:
-      return gelu_tanh(x);
-    case Act::kRelu:
-      return max(x, zero());
-    case Act::kNone:
-      break;
-  }
-  return x;
-}
-
 // Stores up to 16 values of one row.
 inline void store_row(float* row, F32x16 value, int64_t count) {
   if (count >= kPanel)
