@@ -119,6 +119,7 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
       std::min(network.model->max_positions(), folder.max_length.value_or(INT64_MAX)));
   if (options.max_length > 0) info.max_length = std::min(info.max_length, options.max_length);
   info.dimensions = network.classifier ? 0 : static_cast<int>(network.head->width());
+  info.hidden_size = static_cast<int>(network.model->hidden_size());
   info.parameters = weights.parameters();
   info.weight_bytes = weights.bytes();
   info.max_batch_tokens = options.max_batch_tokens;
@@ -148,14 +149,19 @@ void Engine::observe(std::shared_ptr<BatchObserver> observer) {
 RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
-  parts_->want(true, "a re-ranker model");
-  if (parts_->network.labels.size() != 1)
+  const bool late = parts_->network.multi.has_value();
+  if (!late) parts_->want(true, "a re-ranker model");
+  if (!late && parts_->network.labels.size() != 1)
     fail(Code::kUnsupported, parts_->info.name, ": model is not a re-ranker model; it has ",
          parts_->network.labels.size(), " labels");
-  std::vector<Encoded> encoded = encode_rerank(request, tokenizer(), parts_->info.max_length);
+  const int limit = parts_->info.max_length;
+  std::vector<Encoded> encoded =
+      late ? encode_late(request, tokenizer(), limit) : encode_rerank(request, tokenizer(), limit);
   t.tokenize = seconds_since(start);
   const std::vector<Output> outputs = parts_->run(encoded, call, &t);
-  RerankResponse response = decode_rerank(request, encoded, outputs);
+  RerankResponse response =
+      late ? decode_late(request, encoded, outputs, parts_->info.multi_dimensions)
+           : decode_rerank(request, encoded, outputs);
   t.characters = code_points(request.query);
   for (const std::string& document : request.documents) t.characters += code_points(document);
   t.total = seconds_since(start);
@@ -175,6 +181,32 @@ std::vector<std::vector<float>> Engine::embed(const EmbedRequest& request, const
     if (const auto* text = std::get_if<std::string>(&input)) t.characters += code_points(*text);
   t.total = seconds_since(start);
   return vectors;
+}
+
+std::vector<Embedding> Engine::embed_outputs(const EmbedRequest& request, const Call& call,
+                                             CallTimes* times) {
+  CallTimes local, &t = times ? *times : local;
+  const Clock::time_point start = Clock::now();
+  const ModelInfo& info = parts_->info;
+  parts_->want(false, "an embedding model");
+  if ((request.outputs & Sequence::kSparse) && !info.sparse)
+    fail(Code::kUnsupported, info.name, ": model has no sparse head");
+  if ((request.outputs & Sequence::kMulti) && info.multi_dimensions == 0)
+    fail(Code::kUnsupported, info.name, ": model has no multi-vector head");
+  std::vector<Encoded> encoded = encode_embed(request, tokenizer(), info.max_length);
+  require_all(encoded);
+  t.tokenize = seconds_since(start);
+  std::vector<std::vector<int32_t>> ids;
+  for (const Encoded& e : encoded) ids.push_back(e.sequence.ids);
+  const std::vector<Output> outputs = parts_->run(encoded, call, &t);
+  std::vector<Embedding> embeddings = decode_embeddings(
+      request, ids, outputs,
+      {.pooled = info.dimensions, .multi = info.multi_dimensions, .hidden = info.hidden_size},
+      tokenizer());
+  for (const EmbedInput& input : request.inputs)
+    if (const auto* text = std::get_if<std::string>(&input)) t.characters += code_points(*text);
+  t.total = seconds_since(start);
+  return embeddings;
 }
 
 std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& request,

@@ -48,6 +48,7 @@ struct ModelInfo {
   std::vector<std::string> labels;  // classifiers and rerankers
   int max_length;                   // tokens, special ones included
   int dimensions;                   // of an embedding; 0 for classifiers
+  int hidden_size = 0;              // of a token's hidden state
   int64_t parameters;
   int64_t weight_bytes;  // in memory, as packed
   int max_batch_tokens;
@@ -91,12 +92,16 @@ class Engine {
   EngineStats stats() const;
   void observe(std::shared_ptr<BatchObserver> observer);  // before the first call
 
-  // Each throws what its task's encode and decode throw, kUnsupported when the model is of another
-  // kind, and kOverloaded (queue full), kDeadline, kCancelled.
+  // rerank scores with a cross-encoder of one label, or by maxsim with an embedder that has a
+  // vector a token. Each throws what its task's encode and decode throw, kUnsupported when the
+  // model is of another kind, and kOverloaded (queue full), kDeadline, kCancelled.
   RerankResponse rerank(const RerankRequest& request, const Call& call = {},
                         CallTimes* times = nullptr);
   std::vector<std::vector<float>> embed(const EmbedRequest& request, const Call& call = {},
                                         CallTimes* times = nullptr);
+  // embed with whatever request.outputs asks for; kUnsupported when the model has no such head.
+  std::vector<Embedding> embed_outputs(const EmbedRequest& request, const Call& call = {},
+                                       CallTimes* times = nullptr);
   std::vector<std::vector<LabelScore>> classify(const ClassifyRequest& request,
                                                 const Call& call = {}, CallTimes* times = nullptr);
 

@@ -43,6 +43,8 @@ struct InputError {
 struct Encoded {
   Sequence sequence;
   std::optional<InputError> error;
+  int input = 0;   // which of the request's
+  int window = 0;  // which of its windows, where a long document was cut into several
 };
 
 // How many tokens a sequence may have, special tokens included.
