@@ -68,7 +68,7 @@ int main(int argc, char** argv) {
   const auto checkpoint = Checkpoint::open_folder(folder);
   const ModelFolder about = read_model_folder(folder, *checkpoint);
   const Network network =
-      build_network(about.config, about.pooling.value_or(Pooling::kCls),
+      build_network(about.config, about.parts,
                     Weights(checkpoint, kernels, dtype == "int8" ? DType::i8 : DType::f32));
   const std::vector<Sequence> pairs = read_pairs(argv[2], count, *Tokenizer::from_folder(folder));
   int64_t tokens = 0;

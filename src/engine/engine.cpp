@@ -29,11 +29,23 @@ DType linear_dtype(const std::string& wish, const Checkpoint& checkpoint) {
   return DType::i8;
 }
 
-std::optional<Pooling> chosen_pooling(const std::string& wish, const ModelFolder& folder) {
-  if (wish == "auto") return folder.pooling;
-  if (wish == "cls") return Pooling::kCls;
-  require(wish == "mean", "pooling: want auto, cls or mean, got ", wish);
-  return Pooling::kMean;
+// The folder's modules; a pooling that was asked for stands in their first place, or alone. Where
+// nobody says anything, sentence-transformers' own default.
+EmbedderParts chosen_parts(const std::string& wish, const ModelFolder& folder, bool& defaulted) {
+  EmbedderParts parts = folder.parts;
+  defaulted = wish == "auto" && parts.modules.empty();
+  if (parts.modules.empty()) parts.modules.push_back({.kind = Module::Kind::kPooling});
+  if (wish != "auto")
+    parts.modules[0].pooling = {pooling_named(wish)};
+  else if (defaulted)
+    parts.modules[0].pooling = {Pooling::kMean};
+  return parts;
+}
+
+std::string name_of(const std::vector<Pooling>& pooling) {
+  std::string out;
+  for (const Pooling p : pooling) out += (out.empty() ? "" : "+") + std::string(name_of(p));
+  return out;
 }
 
 ModelKind kind_of(const Network& network) {
@@ -78,7 +90,9 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   const DType dtype = linear_dtype(options.dtype, *checkpoint);
   const Kernels& kernels = cpu_kernels(options.isa.empty() ? best_isa() : options.isa);
   const Weights weights(checkpoint, kernels, dtype, /*keep_blocks=*/options.dtype == "auto");
-  parts->network = build_network(folder.config, chosen_pooling(options.pooling, folder), weights);
+  bool defaulted = false;
+  parts->network =
+      build_network(folder.config, chosen_parts(options.pooling, folder, defaulted), weights);
   parts->tokenizer = Tokenizer::from_folder(options.folder);
   const Network& network = parts->network;
   if (parts->tokenizer->vocab_size() > network.model->vocab_size())
@@ -93,12 +107,19 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   info.architecture = network.architecture;
   info.kind = kind_of(network);
   info.dtype = dtype == DType::i8 ? "int8" : "f32";
-  if (network.pooling) info.pooling = *network.pooling == Pooling::kCls ? "cls" : "mean";
+  info.pooling = name_of(network.pooling);
+  info.pooling_is_default = !network.classifier && defaulted;
+  info.sparse = network.sparse.has_value();
+  info.multi_dimensions = network.multi ? static_cast<int>(network.multi->out) : 0;
+  info.prompts = folder.prompts;
+  info.default_prompt = folder.default_prompt;
+  info.identity_scores = network.classifier && !folder.sigmoid;
   info.labels = network.labels;
   info.max_length = static_cast<int>(
       std::min(network.model->max_positions(), folder.max_length.value_or(INT64_MAX)));
   if (options.max_length > 0) info.max_length = std::min(info.max_length, options.max_length);
   info.dimensions = network.classifier ? 0 : static_cast<int>(network.head->width());
+  info.hidden_size = static_cast<int>(network.model->hidden_size());
   info.parameters = weights.parameters();
   info.weight_bytes = weights.bytes();
   info.max_batch_tokens = options.max_batch_tokens;
@@ -128,14 +149,19 @@ void Engine::observe(std::shared_ptr<BatchObserver> observer) {
 RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
-  parts_->want(true, "a re-ranker model");
-  if (parts_->network.labels.size() != 1)
+  const bool late = parts_->network.multi.has_value();
+  if (!late) parts_->want(true, "a re-ranker model");
+  if (!late && parts_->network.labels.size() != 1)
     fail(Code::kUnsupported, parts_->info.name, ": model is not a re-ranker model; it has ",
          parts_->network.labels.size(), " labels");
-  std::vector<Encoded> encoded = encode_rerank(request, tokenizer(), parts_->info.max_length);
+  const int limit = parts_->info.max_length;
+  std::vector<Encoded> encoded =
+      late ? encode_late(request, tokenizer(), limit) : encode_rerank(request, tokenizer(), limit);
   t.tokenize = seconds_since(start);
   const std::vector<Output> outputs = parts_->run(encoded, call, &t);
-  RerankResponse response = decode_rerank(request, encoded, outputs);
+  RerankResponse response =
+      late ? decode_late(request, encoded, outputs, parts_->info.multi_dimensions)
+           : decode_rerank(request, encoded, outputs);
   t.characters = code_points(request.query);
   for (const std::string& document : request.documents) t.characters += code_points(document);
   t.total = seconds_since(start);
@@ -155,6 +181,32 @@ std::vector<std::vector<float>> Engine::embed(const EmbedRequest& request, const
     if (const auto* text = std::get_if<std::string>(&input)) t.characters += code_points(*text);
   t.total = seconds_since(start);
   return vectors;
+}
+
+std::vector<Embedding> Engine::embed_outputs(const EmbedRequest& request, const Call& call,
+                                             CallTimes* times) {
+  CallTimes local, &t = times ? *times : local;
+  const Clock::time_point start = Clock::now();
+  const ModelInfo& info = parts_->info;
+  parts_->want(false, "an embedding model");
+  if ((request.outputs & Sequence::kSparse) && !info.sparse)
+    fail(Code::kUnsupported, info.name, ": model has no sparse head");
+  if ((request.outputs & Sequence::kMulti) && info.multi_dimensions == 0)
+    fail(Code::kUnsupported, info.name, ": model has no multi-vector head");
+  std::vector<Encoded> encoded = encode_embed(request, tokenizer(), info.max_length);
+  require_all(encoded);
+  t.tokenize = seconds_since(start);
+  std::vector<std::vector<int32_t>> ids;
+  for (const Encoded& e : encoded) ids.push_back(e.sequence.ids);
+  const std::vector<Output> outputs = parts_->run(encoded, call, &t);
+  std::vector<Embedding> embeddings = decode_embeddings(
+      request, ids, outputs,
+      {.pooled = info.dimensions, .multi = info.multi_dimensions, .hidden = info.hidden_size},
+      tokenizer());
+  for (const EmbedInput& input : request.inputs)
+    if (const auto* text = std::get_if<std::string>(&input)) t.characters += code_points(*text);
+  t.total = seconds_since(start);
+  return embeddings;
 }
 
 std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& request,

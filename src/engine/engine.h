@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,8 +23,8 @@ struct EngineOptions {
   std::string name;    // the name it is served by; empty: the folder's last part
   std::string dtype =
       "auto";  // "f32", "int8", or "auto": int8 where the file's weights are, else f32
-  std::string pooling =
-      "auto";       // embedders: "cls", "mean", or "auto": what 1_Pooling/config.json says
+  std::string pooling = "auto";  // embedders: "cls", "mean" ... (name_of(Pooling)), or "auto": what
+                                 // the folder's modules say, else "mean"
   std::string isa;  // "plain", "avx2", "avx512"; empty: the best that the processor has
   int threads = 0;  // 0: every usable CPU
   int max_batch_tokens = 16384;
@@ -37,10 +38,17 @@ struct ModelInfo {
   std::string name, folder, architecture;  // architecture: "BertForSequenceClassification"
   ModelKind kind;
   std::string dtype;                // "f32" or "int8": what the linear layers compute in
-  std::string pooling;              // "cls" or "mean"; embedders only
+  std::string pooling;              // "cls", "mean" ...; several: "cls+mean"; embedders only
+  bool pooling_is_default = false;  // nothing says how to pool: sentence-transformers' default
+  bool sparse = false;              // gives a weight for each token (bge-m3)
+  int multi_dimensions = 0;         // of a vector for each token (bge-m3, ColBERT); 0: it has none
+  std::map<std::string, std::string> prompts;  // what a text is preceded by, by name
+  std::string default_prompt;                  // a name in prompts, or ""
+  bool identity_scores = false;     // the checkpoint's own CrossEncoder gives logits, not sigmoids
   std::vector<std::string> labels;  // classifiers and rerankers
   int max_length;                   // tokens, special ones included
   int dimensions;                   // of an embedding; 0 for classifiers
+  int hidden_size = 0;              // of a token's hidden state
   int64_t parameters;
   int64_t weight_bytes;  // in memory, as packed
   int max_batch_tokens;
@@ -84,12 +92,16 @@ class Engine {
   EngineStats stats() const;
   void observe(std::shared_ptr<BatchObserver> observer);  // before the first call
 
-  // Each throws what its task's encode and decode throw, kUnsupported when the model is of another
-  // kind, and kOverloaded (queue full), kDeadline, kCancelled.
+  // rerank scores with a cross-encoder of one label, or by maxsim with an embedder that has a
+  // vector a token. Each throws what its task's encode and decode throw, kUnsupported when the
+  // model is of another kind, and kOverloaded (queue full), kDeadline, kCancelled.
   RerankResponse rerank(const RerankRequest& request, const Call& call = {},
                         CallTimes* times = nullptr);
   std::vector<std::vector<float>> embed(const EmbedRequest& request, const Call& call = {},
                                         CallTimes* times = nullptr);
+  // embed with whatever request.outputs asks for; kUnsupported when the model has no such head.
+  std::vector<Embedding> embed_outputs(const EmbedRequest& request, const Call& call = {},
+                                       CallTimes* times = nullptr);
   std::vector<std::vector<LabelScore>> classify(const ClassifyRequest& request,
                                                 const Call& call = {}, CallTimes* times = nullptr);
 

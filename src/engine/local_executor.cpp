@@ -14,13 +14,25 @@ class LocalExecutor final : public Executor {
     const Batch view{.ids = batch.ids,
                      .types = batch.types,
                      .positions = batch.positions,
-                     .starts = batch.starts};
-    const Tensor out = network_.run(ops_, view);
-    std::vector<Output> rows;
-    for (int64_t text = 0; text < batch.texts(); ++text)
-      rows.emplace_back(out.as<float>() + text * out.row_stride(),
-                        out.as<float>() + text * out.row_stride() + out.cols());
-    return rows;
+                     .starts = batch.starts,
+                     .prompts = batch.prompts};
+    uint8_t any = 0;
+    for (const uint8_t outputs : batch.outputs) any |= outputs;
+    const Results results = network_.run(ops_, view,
+                                         {.pooled = (any & Sequence::kPooled) != 0,
+                                          .sparse = (any & Sequence::kSparse) != 0,
+                                          .multi = (any & Sequence::kMulti) != 0,
+                                          .hidden = (any & Sequence::kHidden) != 0});
+    std::vector<Output> out(batch.texts());
+    for (int64_t text = 0; text < batch.texts(); ++text) {
+      const uint8_t wanted = batch.outputs[text];
+      const int64_t begin = batch.starts[text], end = batch.starts[text + 1];
+      if (wanted & Sequence::kPooled) append(out[text], *results.pooled, text, text + 1);
+      if (wanted & Sequence::kSparse) append(out[text], *results.sparse, begin, end);
+      if (wanted & Sequence::kMulti) append(out[text], *results.multi, begin, end);
+      if (wanted & Sequence::kHidden) append(out[text], *results.hidden, begin, end);
+    }
+    return out;
   }
 
   // Whole tiles for every core, and what a layer writes stays in its cache: 55 pairs/s in 8 bits on
@@ -28,6 +40,13 @@ class LocalExecutor final : public Executor {
   int64_t step_tokens() const override { return int64_t{256} * pool_.threads(); }
 
  private:
+  static void append(Output& out, const Tensor& rows, int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const float* row = rows.as<float>() + r * rows.row_stride();
+      out.insert(out.end(), row, row + rows.cols());
+    }
+  }
+
   const Network& network_;
   ThreadPool pool_;
   Ops ops_;

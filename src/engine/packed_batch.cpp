@@ -8,6 +8,8 @@ void PackedBatch::add(const Sequence& sequence) {
   types.insert(types.end(), sequence.type_ids.begin(), sequence.type_ids.end());
   for (int32_t i = 0; i < length; ++i) positions.push_back(i);
   starts.push_back(starts.back() + length);
+  prompts.push_back(sequence.prompt);
+  outputs.push_back(sequence.outputs);
 }
 
 void PackedBatch::clear() {
@@ -15,6 +17,8 @@ void PackedBatch::clear() {
   types.clear();
   positions.clear();
   starts.assign(1, 0);
+  prompts.clear();
+  outputs.clear();
 }
 
 }  // namespace winnow

@@ -12,6 +12,8 @@ namespace winnow {
 struct PackedBatch {
   std::vector<int32_t> ids, types, positions;  // [T]; positions from 0 in each text
   std::vector<int32_t> starts = {0};           // [B + 1]
+  std::vector<int32_t> prompts;                // [B] a prompt's tokens at each text's start
+  std::vector<uint8_t> outputs;                // [B] Sequence::OutputKind
 
   void add(const Sequence& sequence);
   void clear();

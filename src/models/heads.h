@@ -1,5 +1,5 @@
-// What stands on a model's hidden states: pooling, and a classifier where the checkpoint has one.
-// Once, for every model.
+// What stands on a model's hidden states: a classifier where the checkpoint has one, or an
+// embedder's modules (models/modules.h). Once, for every model.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,6 @@
 #include "weights/weights.h"
 
 namespace winnow {
-
-enum class Pooling { kCls, kMean };
 
 class Head {
  public:
@@ -22,12 +20,22 @@ class Head {
   virtual int64_t width() const = 0;  // L or D
 };
 
-// BertForSequenceClassification: classifier(tanh(pooler(first token))), in f32. Source:
-// modeling_bert.py, BertPooler.
-std::unique_ptr<Head> make_bert_classifier(const Weights& weights);
+// All compute in f32, whatever the model's linear layers do: they are small and decide the score.
 
-// A text's first token, or the mean of all its tokens. Source: sentence-transformers,
-// models/Pooling.py.
-std::unique_ptr<Head> make_pooling(Pooling pooling, int64_t hidden_size);
+// BertForSequenceClassification: classifier(tanh(pooler(first token))). Source: modeling_bert.py,
+// BertPooler.
+std::unique_ptr<Head> make_bert_classifier(const Json& config, const Weights& weights);
+
+// RobertaForSequenceClassification: out_proj(tanh(dense(first token))). Source:
+// modeling_roberta.py, RobertaClassificationHead.
+std::unique_ptr<Head> make_roberta_classifier(const Json& config, const Weights& weights);
+
+// DistilBertForSequenceClassification: classifier(relu(pre_classifier(first token))). Source:
+// modeling_distilbert.py.
+std::unique_ptr<Head> make_distilbert_classifier(const Json& config, const Weights& weights);
+
+// ModernBertForSequenceClassification: classifier(norm(activation(dense(x)))) of the first token or
+// of the mean, as config's classifier_pooling says. Source: modeling_modernbert.py.
+std::unique_ptr<Head> make_modernbert_classifier(const Json& config, const Weights& weights);
 
 }  // namespace winnow

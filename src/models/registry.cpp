@@ -10,12 +10,28 @@ namespace {
 struct Row {
   std::string_view architecture;  // as transformers names the class
   std::unique_ptr<Model> (*model)(const Json&, const Weights&);
-  std::unique_ptr<Head> (*classifier)(const Weights&);  // null: an embedder
+  std::unique_ptr<Head> (*classifier)(const Json&, const Weights&);  // null: an embedder
 };
-constexpr std::array<Row, 2> kRows{{
-    {"BertForSequenceClassification", make_bert, make_bert_classifier},
-    {"BertModel", make_bert, nullptr},
-}};
+constexpr std::array kRows{
+    Row{"BertForSequenceClassification", make_bert, make_bert_classifier},
+    Row{"BertModel", make_bert, nullptr},
+    Row{"CamembertForSequenceClassification", make_xlm_roberta, make_roberta_classifier},
+    Row{"CamembertModel", make_xlm_roberta, nullptr},
+    Row{"DistilBertForSequenceClassification", make_distilbert, make_distilbert_classifier},
+    Row{"DistilBertModel", make_distilbert, nullptr},
+    Row{"ModernBertForSequenceClassification", make_modernbert, make_modernbert_classifier},
+    Row{"ModernBertModel", make_modernbert, nullptr},
+    Row{"RobertaForSequenceClassification", make_xlm_roberta, make_roberta_classifier},
+    Row{"RobertaModel", make_xlm_roberta, nullptr},
+    Row{"XLMRobertaForSequenceClassification", make_xlm_roberta, make_roberta_classifier},
+    Row{"XLMRobertaModel", make_xlm_roberta, nullptr},
+    // Trained as masked language models and used as embedders: their word head is left alone.
+    Row{"BertForMaskedLM", make_bert, nullptr},
+    Row{"DistilBertForMaskedLM", make_distilbert, nullptr},
+    Row{"ModernBertForMaskedLM", make_modernbert, nullptr},
+    Row{"RobertaForMaskedLM", make_xlm_roberta, nullptr},
+    Row{"XLMRobertaForMaskedLM", make_xlm_roberta, nullptr},
+};
 
 const Row& row_of(const Json& config) {
   const std::optional<Json> names = config.find("architectures");
@@ -43,25 +59,60 @@ std::vector<std::string> labels_of(const Json& config, int64_t count) {
   return labels;
 }
 
+// bge-m3's side heads: `weight` and `bias`, without a name before them.
+std::optional<Linear> side_head(const std::shared_ptr<const Checkpoint>& checkpoint, int64_t hidden,
+                                const Kernels& kernels) {
+  if (!checkpoint) return std::nullopt;
+  Linear linear = Weights(checkpoint, kernels, DType::f32).linear("");
+  if (linear.in != hidden)
+    fail(Code::kCorrupt, checkpoint->path(), ": want ", hidden, " inputs, got ", linear.in);
+  return linear;
+}
+
 }  // namespace
 
-Network build_network(const Json& config, std::optional<Pooling> pooling, const Weights& weights) {
+Results Network::run(Ops& f, const Batch& batch, const Wanted& wanted) const {
+  if ((wanted.sparse && !sparse) || (wanted.multi && !multi))
+    fail(Code::kUnsupported, architecture, ": the model has no ",
+         wanted.sparse && !sparse ? "sparse" : "multi-vector", " head");
+  Results out;
+  if (!wanted.sparse && !wanted.multi && !wanted.hidden) {
+    if (wanted.pooled) out.pooled = run(f, batch);
+    return out;
+  }
+  const Tensor hidden = model->forward(f, batch, Rows::kAll);  // [T, D]
+  if (wanted.pooled) {
+    const bool first = head->rows() == Rows::kFirst;
+    out.pooled = head->apply(
+        f, first ? f.gather_rows(hidden, batch.starts.first(batch.starts.size() - 1)) : hidden,
+        batch);
+  }
+  if (wanted.sparse) out.sparse = f.linear(hidden, *sparse, Activation::kRelu);
+  if (wanted.multi) out.multi = f.normalize_rows(f.linear(hidden, *multi));
+  if (wanted.hidden) out.hidden = hidden;
+  return out;
+}
+
+Network build_network(const Json& config, const EmbedderParts& parts, const Weights& weights) {
   const Row& row = row_of(config);
   Network network;
   network.architecture = row.architecture;
   network.classifier = row.classifier != nullptr;
   network.model = row.model(config, weights);
   if (network.classifier) {
-    network.head = row.classifier(weights);
+    network.head = row.classifier(config, weights);
     network.labels = labels_of(config, network.head->width());
-  } else {
-    if (!pooling)
-      fail(Code::kNotFound, config.path(),
-           "the checkpoint does not say how to pool (no 1_Pooling/config.json): "
-           "choose pooling cls or mean");
-    network.pooling = pooling;
-    network.head = make_pooling(*pooling, network.model->hidden_size());
+    return network;
   }
+  if (parts.modules.empty())
+    fail(Code::kNotFound, config.path(),
+         "the checkpoint does not say how to pool (no 1_Pooling/config.json): "
+         "choose pooling cls or mean");
+  const int64_t hidden = network.model->hidden_size();
+  network.head = make_modules(parts.modules, hidden, weights.kernels());
+  network.pooling = parts.modules[0].pooling;
+  network.sparse = side_head(parts.sparse, hidden, weights.kernels());
+  network.multi = side_head(parts.multi, hidden, weights.kernels());
   return network;
 }
 

@@ -13,7 +13,13 @@
 
 namespace winnow {
 
-enum class Activation { kNone, kGelu, kSilu };
+enum class Activation {
+  kNone,
+  kGelu,      // x * Phi(x), the exact form by the error function
+  kSilu,      // x / (1 + e^-x)
+  kGeluTanh,  // x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))
+  kRelu,      // max(x, 0)
+};
 
 struct LinearArgs {
   const float* x;  // [rows, K], rows x_stride apart
@@ -32,6 +38,7 @@ struct AttentionArgs {
   std::span<const int32_t> q_starts, k_starts;  // [B + 1]
   int64_t heads, head_size;
   float scale;
+  int64_t window;  // 0: every key; else a text's query i sees keys j with |i - j| <= window
 };
 
 struct CachedAttentionArgs {
@@ -95,11 +102,23 @@ struct GatherRowsArgs {
   int64_t cols;
 };
 
-struct MeanRowsArgs {
+// Of a text's rows: the first, the largest of each column, the mean, the sum divided by the root of
+// their number, the mean weighted by 1, 2, 3 ..., the last.
+enum class Pooling { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLast };
+
+struct PoolRowsArgs {
   const float* x;                   // [T, cols]
   std::span<const int32_t> starts;  // [B + 1]
-  float* out;                       // [B, cols]
+  std::span<const int32_t> skips;   // [B] rows at a text's start that do not count; empty: none
+  std::span<const Pooling> kinds;
+  float* out;  // [B, kinds * cols]
   int64_t cols;
+};
+
+struct NormalizeRowsArgs {
+  const float* x;  // [rows, cols]
+  float* out;
+  int64_t rows, cols;
 };
 
 struct ElementwiseArgs {
@@ -125,7 +144,8 @@ struct Kernels {
   void (*add)(const AddArgs&, Stream&) = nullptr;
   void (*embed_sum)(const EmbedSumArgs&, Stream&) = nullptr;
   void (*gather_rows)(const GatherRowsArgs&, Stream&) = nullptr;
-  void (*mean_rows)(const MeanRowsArgs&, Stream&) = nullptr;
+  void (*pool_rows)(const PoolRowsArgs&, Stream&) = nullptr;
+  void (*normalize_rows)(const NormalizeRowsArgs&, Stream&) = nullptr;
   void (*gelu)(const ElementwiseArgs&, Stream&) = nullptr;
   void (*tanh)(const ElementwiseArgs&, Stream&) = nullptr;
 };

@@ -111,6 +111,7 @@ Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
   require_starts("attention", texts.k_starts, k.dim(1));
   require(texts.q_starts.size() == texts.k_starts.size(),
           "attention: want starts for the same texts");
+  require(texts.window >= 0, "attention: want a window from 0, got ", texts.window);
   Tensor out = arena_.make({q.dim(1), q.dim(0) * q.dim(2)}, DType::f32);
   call(kernels_.attention, "attention",
        AttentionArgs{.q = q.as<float>(),
@@ -123,7 +124,8 @@ Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
                      .k_starts = texts.k_starts,
                      .heads = q.dim(0),
                      .head_size = q.dim(2),
-                     .scale = 1.0f / std::sqrt(static_cast<float>(q.dim(2)))});
+                     .scale = 1.0f / std::sqrt(static_cast<float>(q.dim(2))),
+                     .window = texts.window});
   return out;
 }
 
@@ -298,14 +300,33 @@ Tensor Ops::gather_rows(const Tensor& x, std::span<const int32_t> rows) {
   return out;
 }
 
-Tensor Ops::mean_rows(const Tensor& x, std::span<const int32_t> starts) {
-  require_matrix("mean_rows", "x", x);
-  require_dense("mean_rows", x);
-  require_starts("mean_rows", starts, x.dim(0));
-  Tensor out = arena_.make({static_cast<int64_t>(starts.size()) - 1, x.cols()}, DType::f32);
-  call(
-      kernels_.mean_rows, "mean_rows",
-      MeanRowsArgs{.x = x.as<float>(), .starts = starts, .out = out.as<float>(), .cols = x.cols()});
+Tensor Ops::pool_rows(const Tensor& x, std::span<const int32_t> starts,
+                      std::span<const int32_t> skips, std::span<const Pooling> kinds) {
+  require_matrix("pool_rows", "x", x);
+  require_dense("pool_rows", x);
+  require_starts("pool_rows", starts, x.dim(0));
+  require(!kinds.empty(), "pool_rows: want a kind of pooling, got none");
+  require(skips.empty() || skips.size() + 1 == starts.size(), "pool_rows: want ", starts.size() - 1,
+          " skips, got ", skips.size());
+  for (const int32_t skip : skips) require(skip >= 0, "pool_rows: want skips from 0, got ", skip);
+  const auto width = static_cast<int64_t>(kinds.size()) * x.cols();
+  Tensor out = arena_.make({static_cast<int64_t>(starts.size()) - 1, width}, DType::f32);
+  call(kernels_.pool_rows, "pool_rows",
+       PoolRowsArgs{.x = x.as<float>(),
+                    .starts = starts,
+                    .skips = skips,
+                    .kinds = kinds,
+                    .out = out.as<float>(),
+                    .cols = x.cols()});
+  return out;
+}
+
+Tensor Ops::normalize_rows(const Tensor& x) {
+  require_matrix("normalize_rows", "x", x);
+  require_dense("normalize_rows", x);
+  Tensor out = arena_.make(x.shape(), DType::f32);
+  call(kernels_.normalize_rows, "normalize_rows",
+       NormalizeRowsArgs{x.as<float>(), out.as<float>(), x.dim(0), x.cols()});
   return out;
 }
 

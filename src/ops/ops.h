@@ -36,7 +36,8 @@ class Ops {
   // f32 weights: summed over k in order with fused multiply-add. i8 weights: each row of x is
   // quantised to 8 bits with a scale and zero point of its own, products are exact. Blocks: rows of
   // x are quantised to 8 bits a group of 32, products are exact (cpu/isa.h, LinearBlocks). A row's
-  // result depends on that row alone. kGelu fuses gelu(linear(x, w)), with the same bits.
+  // result depends on that row alone. An activation is fused: kGelu gives the bits of
+  // gelu(linear(x, w)).
   Tensor linear(const Tensor& x, const Linear& w, Activation activation = Activation::kNone);
 
   // linear with its columns as heads of E: returns [N / E, T, E], the same values and bits as
@@ -45,9 +46,11 @@ class Ops {
 
   // softmax(q k^T / sqrt(E)) v for each text and head, every query over all keys of its own text.
   //   q [H, Tq, E], k and v [H, T, E] f32; q_starts and k_starts [B + 1]; returns [Tq, H * E] f32.
-  // Source: Vaswani et al. 2017, eq. 1.
+  // window above 0: a text's query i sees its keys j with |i - j| <= window alone; it has the same
+  // bits with any number of queries. Source: Vaswani et al. 2017, eq. 1; Beltagy et al. 2020.
   struct Texts {
     std::span<const int32_t> q_starts, k_starts;
+    int64_t window = 0;
   };
   Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts);
 
@@ -78,7 +81,7 @@ class Ops {
   // Source: Zhang & Sennrich 2019, eq. 4.
   Tensor rms_norm(const Tensor& x, std::span<const float> weight, float eps);
 
-  // activation(x[:, :F]) * x[:, F:]: x [T, 2 F] f32 to [T, F]; kGelu or kSilu. Source: Shazeer
+  // activation(x[:, :F]) * x[:, F:]: x [T, 2 F] f32 to [T, F]. Source: Shazeer
   // 2020.
   Tensor gated(const Tensor& x, Activation activation);
 
@@ -97,9 +100,15 @@ class Ops {
   // E].
   Tensor gather_rows(const Tensor& x, std::span<const int32_t> rows);
 
-  // The mean of each text's rows: x [T, D], starts [B + 1] to [B, D]. Sums in f32 in token order.
-  // An empty text is 0.
-  Tensor mean_rows(const Tensor& x, std::span<const int32_t> starts);
+  // Each text's rows as one, by every kind, side by side: x [T, D], starts [B + 1] to [B, kinds *
+  // D]. skips [B]: so many rows at each text's start do not count (but the weights of kWeightedMean
+  // go on counting); empty: none. Sums in f32 in token order. A text without rows that count is 0.
+  // Source: sentence-transformers, modules/pooling.py.
+  Tensor pool_rows(const Tensor& x, std::span<const int32_t> starts, std::span<const int32_t> skips,
+                   std::span<const Pooling> kinds);
+
+  // Each row divided by its length: x / max(|x|, 1e-12). x [T, D]; sums of squares in f64 in order.
+  Tensor normalize_rows(const Tensor& x);
 
   // x * Phi(x), the exact form by the error function. Any shape.
   Tensor gelu(const Tensor& x);

@@ -1,11 +1,13 @@
-// Reranking with a cross-encoder: a query and documents to pairs, logits to sorted scores. Pure
-// functions.
+// Reranking: a query and documents to pairs for a cross-encoder, or to single texts for a model of
+// late interaction; scores to a ranking. Pure functions.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "tasks/maxsim.h"
 #include "tasks/sequence.h"
+#include "tasks/windows.h"
 
 namespace winnow {
 
@@ -15,11 +17,13 @@ struct RerankRequest {
   Truncation truncation;
   bool raw_scores = false;  // true: the logit; false: its sigmoid
   int top_n = 0;            // 0: all
+  LongDocuments long_documents;
 };
 
 struct RerankResult {
   int index = 0;    // of the document in the request
   float score = 0;  // meaningless when there is an error
+  int window = 0;   // which of the document's windows has that score
   std::optional<InputError> error;
 };
 
@@ -28,17 +32,29 @@ struct RerankResponse {
       results;  // by descending score, ties by index; refused documents last, by index
 };
 
-// One Encoded a document, in the request's order. The query is tokenized once. A document that is
-// empty, not UTF-8, or too long with truncation off has an error and no sequence; a bad query
-// throws (kEmpty, kTokenizer, kTooLong). model_limit: the longest sequence that the model takes, in
-// tokens.
+// One Encoded a document, or a window of one, in the request's order. The query is tokenized once.
+// A document that is empty, not UTF-8, or too long with truncation off has an error and no
+// sequence; a bad query throws (kEmpty, kTokenizer, kTooLong). model_limit: the longest sequence
+// that the model takes, in tokens. A document that fits is one sequence, the same whatever
+// long_documents says of windows; where it does not and windows are wanted, the query has at most
+// three quarters of the room (FlagReranker's rule) and a window the rest.
 std::vector<Encoded> encode_rerank(const RerankRequest& request, const Tokenizer& tokenizer,
                                    int model_limit);
 
-// outputs[i]: the single logit of document i; ignored where encoded[i] has an error.
-// Throws kInternal when a logit is not finite.
+// outputs[i]: the single logit of encoded[i]; ignored where that has an error. A document's score
+// is that of its best window, the first of equals. Throws kInternal when a logit is not finite.
 RerankResponse decode_rerank(const RerankRequest& request, const std::vector<Encoded>& encoded,
                              const std::vector<Output>& outputs);
+
+// The same for late interaction: the first Encoded is the query's, then documents or windows, each
+// wanting kMulti.
+std::vector<Encoded> encode_late(const RerankRequest& request, const Tokenizer& tokenizer,
+                                 int model_limit);
+
+// outputs[i]: the vectors of encoded[i], `dimensions` values a token; the first token's does not
+// count (FlagEmbedding, m3: colbert_vecs). Scores are maxsim's; raw_scores changes nothing.
+RerankResponse decode_late(const RerankRequest& request, const std::vector<Encoded>& encoded,
+                           const std::vector<Output>& outputs, int dimensions);
 
 // 1 / (1 + exp(-x)).
 float sigmoid(float x);

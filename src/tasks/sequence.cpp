@@ -30,7 +30,7 @@ Encoded encode_tokens(TokenSpan first, TokenSpan* second, const Tokenizer& token
     truncate(first, second, special, limit, truncation.side);
   }
   Encoding encoding = tokenizer.assemble(first, second);
-  return {{std::move(encoding.ids), std::move(encoding.type_ids)}, std::nullopt};
+  return {{.ids = std::move(encoding.ids), .type_ids = std::move(encoding.type_ids)}, std::nullopt};
 }
 
 void require_all(const std::vector<Encoded>& encoded) {

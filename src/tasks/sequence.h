@@ -15,9 +15,14 @@ namespace winnow {
 struct Sequence {
   std::vector<int32_t> ids;       // special tokens included
   std::vector<int32_t> type_ids;  // as many
+  int32_t prompt = 0;             // so many of the first ids are a prompt's
+  uint8_t outputs = kPooled;      // what is wanted of it: bits of OutputKind
+
+  enum OutputKind : uint8_t { kPooled = 1, kSparse = 2, kMulti = 4, kHidden = 8 };
 };
 
-// What the model gave for one sequence: L logits of a classifier, or D values of an embedding.
+// What the model gave for one sequence of n tokens, in this order, as far as wanted: L logits of a
+// classifier or D values of an embedding; n sparse weights; n vectors; n hidden states.
 using Output = std::vector<float>;
 
 // How a task cuts what is too long for the model.
@@ -38,6 +43,8 @@ struct InputError {
 struct Encoded {
   Sequence sequence;
   std::optional<InputError> error;
+  int input = 0;   // which of the request's
+  int window = 0;  // which of its windows, where a long document was cut into several
 };
 
 // How many tokens a sequence may have, special tokens included.

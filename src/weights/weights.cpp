@@ -7,6 +7,13 @@
 #include "weights/to_f32.h"
 
 namespace winnow {
+namespace {
+
+std::string part(std::string_view name, std::string_view which) {
+  return name.empty() ? std::string(which) : cat(name, ".", which);
+}
+
+}  // namespace
 
 Weights::Weights(std::shared_ptr<const Checkpoint> checkpoint, const Kernels& kernels,
                  DType linear_dtype, bool keep_blocks)
@@ -37,12 +44,12 @@ const StoredTensor& Weights::need(std::string_view name, int rank) const {
 }
 
 bool Weights::in_blocks(std::string_view name) const {
-  const StoredTensor* tensor = checkpoint_->find(full(name) + ".weight");
+  const StoredTensor* tensor = checkpoint_->find(full(part(name, "weight")));
   return tensor && is_blocked(tensor->dtype) && !tensor->transposed;
 }
 
 void Weights::append(LinearSource& source, std::string_view name, Form form) const {
-  const StoredTensor& weight = need(std::string(name) + ".weight", 2);
+  const StoredTensor& weight = need(part(name, "weight"), 2);
   const int64_t n = weight.shape.dim(weight.transposed ? 1 : 0),
                 k = weight.shape.dim(weight.transposed ? 0 : 1);
   if (source.out > 0 && k != source.in)
@@ -63,7 +70,7 @@ void Weights::append(LinearSource& source, std::string_view name, Form form) con
     const std::vector<float> values = to_f32(weight);
     source.weight.insert(source.weight.end(), values.begin(), values.end());
   }
-  const std::string bias_name = std::string(name) + ".bias";
+  const std::string bias_name = part(name, "bias");
   if (has(bias_name)) {
     const StoredTensor& bias = need(bias_name, 1);
     if (bias.shape.dim(0) != n)
@@ -106,14 +113,17 @@ Linear Weights::pack(LinearSource source, DType dtype) const {
 }
 
 std::vector<float> Weights::vector(std::string_view name) const {
-  std::vector<float> values = to_f32(need(std::string(name) + ".weight", 1));
+  std::vector<float> values = to_f32(need(part(name, "weight"), 1));
   record_->bytes += static_cast<int64_t>(values.size() * sizeof(float));
   return values;
 }
 
-Norm Weights::norm(std::string_view name) const {
-  Norm norm{to_f32(need(std::string(name) + ".weight", 1)),
-            to_f32(need(std::string(name) + ".bias", 1))};
+Norm Weights::norm(std::string_view name, bool with_bias) const {
+  Norm norm{to_f32(need(part(name, "weight"), 1)), {}};
+  if (with_bias)
+    norm.bias = to_f32(need(part(name, "bias"), 1));
+  else
+    norm.bias.assign(norm.weight.size(), 0.0f);
   record_->bytes += static_cast<int64_t>((norm.weight.size() + norm.bias.size()) * sizeof(float));
   return norm;
 }

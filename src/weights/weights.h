@@ -27,17 +27,20 @@ class Weights {
   // The same checkpoint below a name: scope("encoder.layer.0").norm("x") is
   // norm("encoder.layer.0.x").
   Weights scope(std::string_view name) const;
+  const Kernels& kernels() const { return *kernels_; }
   bool has(std::string_view name) const;  // a tensor of this full name
 
-  // name.weight [N, K] and, where there is one, name.bias [N]. Throws kNotFound naming the missing
-  // tensor and the file, kCorrupt when shapes disagree. Several names: their outputs side by side,
-  // as one product. Block formats are kept when all of the names are in one, several formats side
-  // by side too; a layer that names a dtype of its own (f32, i8) gets that.
+  // name.weight [N, K] and, where there is one, name.bias [N]; an empty name: weight and bias.
+  // Throws kNotFound naming the missing tensor and the file, kCorrupt when shapes disagree. Several
+  // names: their outputs side by side, as one product. Block formats are kept when all of the names
+  // are in one, several formats side by side too; a layer that names a dtype of its own (f32, i8)
+  // gets that.
   Linear linear(std::string_view name) const { return linear({name}); }
   Linear linear(std::initializer_list<std::string_view> names) const;
   Linear linear(std::initializer_list<std::string_view> names, DType dtype) const;
 
-  Norm norm(std::string_view name) const;  // name.weight [D] and name.bias [D]
+  // name.weight [D] and name.bias [D]; zeros instead of the latter where the layer has none.
+  Norm norm(std::string_view name, bool with_bias = true) const;
   // name.weight [D] alone: an RMS norm's, or the factors of rope_freqs.
   std::vector<float> vector(std::string_view name) const;
   // The named rows of name.weight [N, K] as a product in f32: a few logits of a large head.

@@ -7,7 +7,8 @@ namespace {
 
 std::vector<double> plain_attention(const Matrix& q, const Matrix& k, const Matrix& v,
                                     std::span<const int32_t> q_starts,
-                                    std::span<const int32_t> k_starts, int64_t heads) {
+                                    std::span<const int32_t> k_starts, int64_t heads,
+                                    int64_t window = 0) {
   const int64_t width = q.tensor.cols(), size = width / heads;
   std::vector<double> out(q.values.size());
   for (size_t text = 0; text + 1 < q_starts.size(); ++text)
@@ -17,6 +18,10 @@ std::vector<double> plain_attention(const Matrix& q, const Matrix& k, const Matr
         double most = -1e300, sum = 0;
         for (int64_t j = k_starts[text]; j < k_starts[text + 1]; ++j) {
           double dot = 0;
+          if (window && std::abs((i - q_starts[text]) - (j - k_starts[text])) > window) {
+            p.push_back(-1e300);
+            continue;
+          }
           for (int64_t c = 0; c < size; ++c)
             dot += double(q.at(i, head * size + c)) * k.at(j, head * size + c);
           p.push_back(dot / std::sqrt(double(size)));
@@ -91,4 +96,31 @@ TEST_CASE("attention refuses starts that do not cover the rows") {
   const std::vector<int32_t> starts = {0, 3};
   CHECK_THROWS_WITH(rig->ops.attention(x.tensor, x.tensor, x.tensor, {starts, starts}),
                     "attention: want starts from 0 to 4, got 2 of them ending at 3");
+}
+
+TEST_CASE("attention within a window equals the plain loop, and each query alone has its bits") {
+  const std::vector<int32_t> starts = starts_of({1, 700, 40, 257});
+  const int64_t heads = 2, size = 24, rows = starts.back();
+  const Matrix q(rows, heads * size, 1, 2.0f), k(rows, heads * size, 2, 2.0f),
+      v(rows, heads * size, 3);
+  const test::Heads q_heads(q, heads), k_heads(k, heads), v_heads(v, heads);
+  for (const auto& rig : test::rigs())
+    for (const int64_t window : {1, 8, 15, 16, 64, 300, 1000}) {
+      CAPTURE(rig->name);
+      CAPTURE(window);
+      const Tensor got = rig->ops.attention(q_heads.tensor, k_heads.tensor, v_heads.tensor,
+                                            {starts, starts, window});
+      CHECK(test::farthest(test::values_of(got),
+                           plain_attention(q, k, v, starts, starts, heads, window)) < 1e-5);
+      // The first rows alone, as the last layer computes them.
+      const std::span<const int32_t> first = std::span(starts).first(4);
+      const Tensor few =
+          rig->ops.attention(rig->ops.gather_rows(q_heads.tensor, first), k_heads.tensor,
+                             v_heads.tensor, {std::vector<int32_t>{0, 1, 2, 3, 4}, starts, window});
+      for (int text = 0; text < 4; ++text)
+        for (int64_t c = 0; c < heads * size; ++c)
+          REQUIRE(few.as<float>()[text * heads * size + c] ==
+                  got.as<float>()[starts[text] * heads * size + c]);
+      rig->ops.arena().reset();
+    }
 }

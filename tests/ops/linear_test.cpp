@@ -72,6 +72,27 @@ TEST_CASE("linear equals the plain loop, with gelu fused and apart") {
     }
 }
 
+TEST_CASE("linear's other activations equal their formulas, from the far left to the far right") {
+  constexpr int64_t kCount = 4001;
+  Matrix x(kCount, 1, 1);
+  for (int64_t i = 0; i < kCount; ++i) x.values[i] = static_cast<float>(i - 2000) * 0.006f;
+  x.values[0] = -1e30f, x.values[1] = -60.0f, x.values[2] = 60.0f;
+  LinearSource one;
+  one.in = one.out = 1;
+  one.weight = {1.0f};
+  for (const auto& rig : test::rigs()) {
+    const Linear w = rig->ops.kernels().pack_linear(one, DType::f32);
+    std::vector<double> gelu, relu;
+    for (const double v : x.values) {
+      const double u = std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v);
+      gelu.push_back(v / 2 * (1 + std::tanh(u)));
+      relu.push_back(std::max(v, 0.0));
+    }
+    CHECK(farthest(values_of(rig->ops.linear(x.tensor, w, Activation::kGeluTanh)), gelu) < 2e-6);
+    CHECK(farthest(values_of(rig->ops.linear(x.tensor, w, Activation::kRelu)), relu) == 0);
+  }
+}
+
 TEST_CASE("linear without a bias adds nothing, and reads a column range in place") {
   for (const auto& rig : test::rigs()) {
     const Matrix x(9, 48, 1);

@@ -1,3 +1,5 @@
+#include <array>
+
 #include "ops/rig.h"
 
 using namespace winnow;
@@ -72,7 +74,53 @@ TEST_CASE("embed_sum adds rows of f32 and of 8-bit tables") {
   }
 }
 
-TEST_CASE("mean_rows and gather_rows take what they name") {
+TEST_CASE("every kind of pooling is its formula, side by side, without the rows that are skipped") {
+  const Matrix x(6, 5, 1);
+  const std::vector<int32_t> starts = {0, 2, 6}, skips = {0, 1};
+  const std::vector<Pooling> kinds = {Pooling::kCls,  Pooling::kMax,
+                                      Pooling::kMean, Pooling::kMeanSqrtLength,
+                                      Pooling::kLast, Pooling::kWeightedMean};
+  std::vector<double> want;
+  for (const auto& [first, begin, end] : {std::array{0, 0, 2}, std::array{2, 3, 6}}) {
+    std::vector<double> most(5, -1e9), sum(5), weighted(5);
+    double weights = 0;
+    for (int r = begin; r < end; ++r) {
+      weights += r - first + 1;
+      for (int c = 0; c < 5; ++c) {
+        most[c] = std::max(most[c], double(x.at(r, c)));
+        sum[c] += x.at(r, c);
+        weighted[c] += double(r - first + 1) * x.at(r, c);
+      }
+    }
+    for (int c = 0; c < 5; ++c) want.push_back(x.at(begin, c));
+    for (int c = 0; c < 5; ++c) want.push_back(most[c]);
+    for (int c = 0; c < 5; ++c) want.push_back(sum[c] / (end - begin));
+    for (int c = 0; c < 5; ++c) want.push_back(sum[c] / std::sqrt(double(end - begin)));
+    for (int c = 0; c < 5; ++c) want.push_back(x.at(end - 1, c));
+    for (int c = 0; c < 5; ++c) want.push_back(weighted[c] / weights);
+  }
+  for (const auto& rig : test::rigs()) {
+    const Tensor got = rig->ops.pool_rows(x.tensor, starts, skips, kinds);
+    CHECK(got.shape() == Shape{2, 30});
+    CHECK(farthest(values_of(got), want) < 1e-6);
+    CHECK_THROWS_AS(rig->ops.pool_rows(x.tensor, starts, {}, {}), Error);
+  }
+}
+
+TEST_CASE("normalize_rows makes unit rows, and leaves a row of zeros as it is") {
+  Matrix x(3, 7, 1);
+  for (int c = 0; c < 7; ++c) x.values[7 + c] = 0;
+  for (const auto& rig : test::rigs()) {
+    const std::vector<float> got = values_of(rig->ops.normalize_rows(x.tensor));
+    for (const int row : {0, 1, 2}) {
+      double squares = 0;
+      for (int c = 0; c < 7; ++c) squares += double(got[row * 7 + c]) * got[row * 7 + c];
+      CHECK(squares == doctest::Approx(row == 1 ? 0 : 1).epsilon(1e-6));
+    }
+  }
+}
+
+TEST_CASE("pool_rows and gather_rows take what they name") {
   for (const auto& rig : test::rigs()) {
     const Matrix x(6, 5, 1);
     const std::vector<int32_t> starts = {0, 2, 2, 6};
@@ -83,7 +131,8 @@ TEST_CASE("mean_rows and gather_rows take what they name") {
         for (int64_t r = starts[text]; r < starts[text + 1]; ++r) sum += x.at(r, c);
         want.push_back(text == 1 ? 0.0 : sum / (starts[text + 1] - starts[text]));
       }
-    CHECK(farthest(values_of(rig->ops.mean_rows(x.tensor, starts)), want) < 1e-6);
+    CHECK(farthest(values_of(rig->ops.pool_rows(x.tensor, starts, {}, std::vector{Pooling::kMean})),
+                   want) < 1e-6);
     const std::vector<int32_t> rows = {5, 0}, wrong = {6};
     CHECK(rig->ops.gather_rows(x.tensor, rows).as<float>()[1] == x.at(5, 1));
     CHECK_THROWS_AS(rig->ops.gather_rows(x.tensor, wrong), Error);

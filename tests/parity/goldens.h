@@ -73,17 +73,18 @@ struct Loaded {
   Loaded(const Golden& golden, const std::string& isa, DType dtype)
       : checkpoint(Checkpoint::open_folder(golden.folder)), ops(cpu_kernels(isa), pool) {
     const ModelFolder folder = read_model_folder(golden.folder, *checkpoint);
-    std::optional<Pooling> pooling = folder.pooling;
-    if (!pooling && golden.json.find("pooling"))
-      pooling = golden.json.string("pooling") == "cls" ? Pooling::kCls : Pooling::kMean;
-    network = build_network(folder.config, pooling, Weights(checkpoint, cpu_kernels(isa), dtype));
+    EmbedderParts parts = folder.parts;
+    if (parts.modules.empty() && golden.json.find("pooling"))
+      parts.modules = {{.kind = Module::Kind::kPooling,
+                        .pooling = {pooling_named(golden.json.string("pooling"))}}};
+    network = build_network(folder.config, parts, Weights(checkpoint, cpu_kernels(isa), dtype));
   }
 
   std::vector<Output> run(const std::vector<Sequence>& sequences, const LayerProbe& probe = {}) {
     PackedBatch packed;
     for (const Sequence& s : sequences) packed.add(s);
     ops.arena().reset();
-    const Batch view{packed.ids, packed.types, packed.positions, packed.starts};
+    const Batch view{packed.ids, packed.types, packed.positions, packed.starts, packed.prompts};
     // A probe wants every row, so the last layer must not be pooled: run the model by itself then.
     const Tensor hidden =
         network.model->forward(ops, view, probe ? Rows::kAll : network.head->rows(), probe);

@@ -95,6 +95,102 @@ TEST_CASE("f32 logits are the reference's within 1e-4, vectors within a cosine d
     }
 }
 
+TEST_CASE("bge-m3's weights and vectors a token are the reference's, together or alone") {
+  const std::string folder = test::kData + "/tiny-bge-m3";
+  const std::string file = folder + "/goldens.json";
+  const Json cases = Json::parse(MappedFile::open(file)->text(), file).at("cases");
+  EngineOptions options;
+  options.folder = folder;
+  const auto engine = Engine::load(options);
+  CHECK(engine->info().sparse);
+  CHECK(engine->info().multi_dimensions == 32);
+  EmbedRequest request;
+  for (size_t i = 0; i < cases.size(); ++i)
+    request.inputs.emplace_back(std::string(cases[i].string("text")));
+  request.outputs = Sequence::kPooled | Sequence::kSparse | Sequence::kMulti;
+  const std::vector<Embedding> got = engine->embed_outputs(request);
+  EmbedRequest dense = request;
+  dense.outputs = Sequence::kPooled;
+  const std::vector<std::vector<float>> alone = engine->embed(dense);
+  int compared = 0;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    CAPTURE(i);
+    CHECK(got[i].dense == alone[i]);
+    const Json sparse = cases[i].at("sparse");
+    REQUIRE(got[i].sparse.size() == sparse.size());
+    for (size_t s = 0; s < sparse.size(); ++s) {
+      CHECK(got[i].sparse[s].id == sparse[s][0].integer());
+      CHECK(std::abs(got[i].sparse[s].weight - sparse[s][1].number()) < 1e-4);
+    }
+    const auto multi = cases[i].find("multi");
+    if (!multi) continue;
+    REQUIRE(got[i].multi.count() == static_cast<int64_t>(multi->size()));
+    for (size_t v = 0; v < multi->size(); ++v, ++compared)
+      for (int c = 0; c < 32; ++c)
+        CHECK(std::abs(got[i].multi.values[v * 32 + c] - (*multi)[v][c].number()) < 1e-4);
+  }
+  CHECK(compared > 50);
+  // Late interaction: a text is nearest to itself.
+  RerankRequest rank;
+  rank.query = "What is a panda?";
+  rank.documents = {"Hello, world!", "What is a panda?", "the"};
+  const RerankResponse ranked = engine->rerank(rank);
+  CHECK(ranked.results[0].index == 1);
+  CHECK(ranked.results[0].score == doctest::Approx(1.0));
+}
+
+TEST_CASE("prompts that do not count in the pooling are left out as sentence-transformers does") {
+  const std::string folder = test::kData + "/tiny-distilbert-dense";
+  const std::string file = folder + "/goldens.json";
+  const Json prompted = Json::parse(MappedFile::open(file)->text(), file).at("prompted");
+  EngineOptions options;
+  options.folder = folder;
+  const auto engine = Engine::load(options);
+  CHECK(engine->info().pooling == "cls+max+mean+mean_sqrt_len+weightedmean+lasttoken");
+  CHECK(engine->info().dimensions == 40);
+  REQUIRE(prompted.size() > 2);
+  for (size_t i = 0; i < prompted.size(); ++i) {
+    CAPTURE(i);
+    EmbedRequest request;
+    request.inputs = {std::string(prompted[i].string("text"))};
+    request.prompt = engine->info().prompts.at(std::string(prompted[i].string("prompt_name")));
+    CHECK(cosine_distance(engine->embed(request)[0], test::floats(prompted[i].at("vector"))) <
+          1e-6);
+  }
+}
+
+TEST_CASE("a long document scores as its best window; a short one the same with any setting") {
+  EngineOptions options;
+  options.folder = test::kData + "/tiny-xlm-roberta-reranker";
+  const auto engine = Engine::load(options);
+  std::string noise, answer = "the giant panda is a bear that lives in the mountains of china";
+  for (int i = 0; i < 100; ++i) noise += "of the sea ";
+  RerankRequest request;
+  request.query = "What is a panda?";
+  request.documents = {"hi", noise + answer + " " + noise, answer};
+  request.raw_scores = true;
+  const auto score_of = [](const RerankResponse& response, int index) {
+    for (const RerankResult& r : response.results)
+      if (r.index == index) return r;
+    return RerankResult{};
+  };
+  const RerankResponse cut = engine->rerank(request);
+  request.long_documents = {.max_chunks = 20, .overlap = 30};
+  const RerankResponse windowed = engine->rerank(request);
+  for (const int same : {0, 2}) CHECK(score_of(cut, same).score == score_of(windowed, same).score);
+  CHECK(score_of(windowed, 1).score >= score_of(cut, 1).score);
+  // The best of the windows, each of them scored alone.
+  std::vector<Encoded> parts = encode_rerank(request, engine->tokenizer(), 128);
+  float best = -1e9f;
+  Golden golden{"", options.folder, Json::parse("{}", "none")};
+  Loaded loaded(golden, best_isa(), DType::f32);
+  int windows = 0;
+  for (const Encoded& part : parts)
+    if (part.input == 1) best = std::max(best, loaded.run({part.sequence})[0][0]), ++windows;
+  CHECK(windows > 3);
+  CHECK(score_of(windowed, 1).score == best);
+}
+
 TEST_CASE("8-bit logits of the real reranker stay near its f32 ones") {
   for (const Golden& golden : test::real_goldens()) {
     if (golden.name != "ms-marco-minilm-l12") continue;

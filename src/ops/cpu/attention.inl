@@ -81,12 +81,12 @@ inline void place_values(const AttentionHead& a, float* room, AttentionScratch& 
   }
 }
 
-// scores[r][c] for the block's keys.
+// scores[r][c] for the block's keys from `begin`, a multiple of 16.
 template <int R>
 inline void score_block(const AttentionHead& a, const AttentionScratch& s, int64_t first_key,
-                        int64_t block) {
+                        int64_t begin, int64_t block) {
   const int64_t panel_stride = a.head_size * kLanes;
-  for (int64_t c = 0; c < block;) {
+  for (int64_t c = begin; c < block;) {
     const float* panels = s.keys + (first_key + c) * a.head_size;
     if (kPanelTile == 2 && c + kLanes < block) {
       F32x16 sums[R][2];
@@ -145,19 +145,56 @@ inline float soften(float* row, int64_t block, bool first, float& maximum, float
   return rescale[0];
 }
 
+// The keys of one block that a tile of rows may see: [begin, end) of it.
+struct KeyRange {
+  int64_t begin, end;
+};
+
+// The same for one row that sees the keys [low, high) of those of `range` alone: the others count
+// as nothing, so that the row's bits do not depend on the range. A row that sees none stays as it
+// is.
+inline float soften_window(float* row, KeyRange range, int64_t low, int64_t high, float& maximum,
+                           float& sum) {
+  constexpr float kLowest = -3.0e38f;
+  const int64_t padded = (range.end + kLanes - 1) / kLanes * kLanes;
+  for (int64_t c = range.begin; c < (low < high ? low : padded); ++c) row[c] = kLowest;
+  for (int64_t c = high > range.begin ? high : range.begin; c < padded; ++c) row[c] = kLowest;
+  if (low >= high) {
+    for (int64_t c = range.begin; c < padded; ++c) row[c] = 0.0f;
+    return 1.0f;
+  }
+  F32x16 top = splat(kLowest);
+  for (int64_t c = range.begin; c < padded; c += kLanes) top = max(top, load(row + c));
+  const float before = maximum;
+  const float highest = max_lanes(top);
+  maximum = highest > before ? highest : before;
+  F32x16 total = zero();
+  const F32x16 shift = splat(maximum);
+  for (int64_t c = range.begin; c < padded; c += kLanes) {
+    store(row + c, exp2(sub(load(row + c), shift)));
+    for (int64_t i = c; i < c + kLanes; ++i)
+      if (i < low || i >= high) row[i] = 0.0f;
+    total = add(total, load(row + c));
+  }
+  alignas(64) float rescale[kLanes];
+  store(rescale, exp2(splat(before - maximum)));
+  sum = __builtin_fmaf(sum, rescale[0], sum_lanes(total));
+  return rescale[0];
+}
+
 template <int R, int P>
 inline void mix_panels(const AttentionHead& a, const AttentionScratch& s, int64_t first_key,
-                       int64_t block, int64_t panel, const float* rescale) {
+                       KeyRange range, bool first, int64_t panel, const float* rescale) {
   const int64_t width = (a.head_size + kLanes - 1) / kLanes * kLanes;
   F32x16 sums[R][P];
   for (int r = 0; r < R; ++r)
     for (int p = 0; p < P; ++p)
-      sums[r][p] = first_key == 0
-                       ? zero()
-                       : mul(load(s.sums + r * width + (panel + p) * kLanes), splat(rescale[r]));
-  multiply<R, P, kScoreStride, 1>(s.scores,
-                                  s.values + panel * s.values_stride + first_key * s.values_step,
-                                  s.values_stride, block, sums, s.values_step);
+      sums[r][p] =
+          first ? zero() : mul(load(s.sums + r * width + (panel + p) * kLanes), splat(rescale[r]));
+  multiply<R, P, kScoreStride, 1>(
+      s.scores + range.begin,
+      s.values + panel * s.values_stride + (first_key + range.begin) * s.values_step,
+      s.values_stride, range.end - range.begin, sums, s.values_step);
   for (int r = 0; r < R; ++r)
     for (int p = 0; p < P; ++p) store(s.sums + r * width + (panel + p) * kLanes, sums[r][p]);
 }
@@ -169,15 +206,30 @@ void attend_rows(const AttentionHead& a, const AttentionScratch& s, int64_t row)
   float maximum[R], sum[R], rescale[R];
   for (int r = 0; r < R; ++r) maximum[r] = -3.0e38f, sum[r] = 0.0f;
   const int64_t panels = (a.head_size + kLanes - 1) / kLanes;
-  for (int64_t key = 0; key < a.keys; key += kKeyBlock) {
-    const int64_t block = a.keys - key < kKeyBlock ? a.keys - key : kKeyBlock;
-    score_block<R>(a, s, key, block);
-    for (int r = 0; r < R; ++r)
-      rescale[r] = soften(s.scores + r * kScoreStride, block, key == 0, maximum[r], sum[r]);
+  // The keys that some row of the tile sees.
+  const int64_t from = a.window && row > a.window ? row - a.window : 0;
+  const int64_t to = a.window && row + R + a.window < a.keys ? row + R + a.window : a.keys;
+  const int64_t first = from / kKeyBlock * kKeyBlock;
+  for (int64_t key = first; key < to; key += kKeyBlock) {
+    const KeyRange range{.begin = key < from ? (from - key) / kLanes * kLanes : 0,
+                         .end = to - key < kKeyBlock ? to - key : kKeyBlock};
+    score_block<R>(a, s, key, range.begin, range.end);
+    for (int r = 0; r < R; ++r) {
+      float* scores = s.scores + r * kScoreStride;
+      if (a.window == 0) {
+        rescale[r] = soften(scores, range.end, key == 0, maximum[r], sum[r]);
+        continue;
+      }
+      const int64_t low = row + r - a.window - key, high = row + r + a.window + 1 - key;
+      rescale[r] = soften_window(scores, range, low > range.begin ? low : range.begin,
+                                 high < range.end ? high : range.end, maximum[r], sum[r]);
+    }
     int64_t panel = 0;
     if (kPanelTile == 2)
-      for (; panel + 2 <= panels; panel += 2) mix_panels<R, 2>(a, s, key, block, panel, rescale);
-    for (; panel < panels; ++panel) mix_panels<R, 1>(a, s, key, block, panel, rescale);
+      for (; panel + 2 <= panels; panel += 2)
+        mix_panels<R, 2>(a, s, key, range, key == first, panel, rescale);
+    for (; panel < panels; ++panel)
+      mix_panels<R, 1>(a, s, key, range, key == first, panel, rescale);
   }
   for (int r = 0; r < R; ++r) {
     const F32x16 inverse = splat(1.0f / sum[r]);

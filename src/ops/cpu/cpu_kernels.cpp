@@ -39,6 +39,10 @@ cpu::Act act_of(Activation a) {
       return cpu::Act::kNone;
     case Activation::kGelu:
       return cpu::Act::kGelu;
+    case Activation::kGeluTanh:
+      return cpu::Act::kGeluTanh;
+    case Activation::kRelu:
+      return cpu::Act::kRelu;
     case Activation::kSilu:
       return cpu::Act::kSilu;
   }
@@ -153,6 +157,7 @@ void attention(const AttentionArgs& a, Stream& stream) {
                            .keys = keys,
                            .head_size = size,
                            .scale = a.scale,
+                           .window = a.window,
                            .scratch = static_cast<float*>(stream.scratch(worker, scratch))});
   });
 }
@@ -307,15 +312,50 @@ void gather_rows(const GatherRowsArgs& a, Stream&) {
       out = std::copy_n(a.x + (plane * a.x_rows + row) * a.cols, a.cols, out);
 }
 
-void mean_rows(const MeanRowsArgs& a, Stream& stream) {
+// out [cols]: rows [begin, end) as one; weights count from first.
+void pool(const float* x, int64_t cols, int64_t first, int64_t begin, int64_t end, Pooling kind,
+          float* out) {
+  std::fill_n(out, cols, 0.0f);
+  if (begin >= end) return;
+  if (kind == Pooling::kCls) return void(std::copy_n(x + begin * cols, cols, out));
+  if (kind == Pooling::kLast) return void(std::copy_n(x + (end - 1) * cols, cols, out));
+  if (kind == Pooling::kMax) {
+    std::copy_n(x + begin * cols, cols, out);
+    for (int64_t row = begin + 1; row < end; ++row)
+      for (int64_t c = 0; c < cols; ++c) out[c] = std::max(out[c], x[row * cols + c]);
+    return;
+  }
+  float total = 0.0f;
+  for (int64_t row = begin; row < end; ++row) {
+    const float weight =
+        kind == Pooling::kWeightedMean ? static_cast<float>(row - first + 1) : 1.0f;
+    total += weight;
+    for (int64_t c = 0; c < cols; ++c) out[c] += weight * x[row * cols + c];
+  }
+  const float divisor = kind == Pooling::kMeanSqrtLength ? std::sqrt(total) : total;
+  for (int64_t c = 0; c < cols; ++c) out[c] /= divisor;
+}
+
+void pool_rows(const PoolRowsArgs& a, Stream& stream) {
+  const auto kinds = static_cast<int64_t>(a.kinds.size());
   share(stream, static_cast<int64_t>(a.starts.size()) - 1, 1, [&](int64_t text, int64_t, int) {
-    float* out = a.out + text * a.cols;
-    std::fill_n(out, a.cols, 0.0f);
-    const int64_t begin = a.starts[text], end = a.starts[text + 1];
-    for (int64_t row = begin; row < end; ++row)
-      for (int64_t c = 0; c < a.cols; ++c) out[c] += a.x[row * a.cols + c];
-    if (end > begin)
-      for (int64_t c = 0; c < a.cols; ++c) out[c] /= static_cast<float>(end - begin);
+    const int64_t first = a.starts[text], begin = first + (a.skips.empty() ? 0 : a.skips[text]);
+    for (int64_t k = 0; k < kinds; ++k)
+      pool(a.x, a.cols, first, begin, a.starts[text + 1], a.kinds[k],
+           a.out + (text * kinds + k) * a.cols);
+  });
+}
+
+void normalize_rows(const NormalizeRowsArgs& a, Stream& stream) {
+  share(stream, a.rows, kRowGrain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      const float* x = a.x + row * a.cols;
+      double squares = 0;
+      for (int64_t c = 0; c < a.cols; ++c) squares += double(x[c]) * x[c];
+      const double length = std::max(std::sqrt(squares), 1e-12);
+      for (int64_t c = 0; c < a.cols; ++c)
+        a.out[row * a.cols + c] = static_cast<float>(x[c] / length);
+    }
   });
 }
 
@@ -359,7 +399,8 @@ const Kernels& table() {
                                .add = add<isa>,
                                .embed_sum = embed_sum<isa>,
                                .gather_rows = gather_rows,
-                               .mean_rows = mean_rows,
+                               .pool_rows = pool_rows,
+                               .normalize_rows = normalize_rows,
                                .gelu = gelu<isa>,
                                .tanh = tanh_of};
   return kernels;

@@ -12,7 +12,7 @@ namespace winnow::cpu {
 
 constexpr int kPanel = 16;  // columns of a packed weight panel
 
-enum class Act : int32_t { kNone, kGelu, kSilu };
+enum class Act : int32_t { kNone, kGelu, kSilu, kGeluTanh, kRelu };
 
 // Where a product's results go: blocks of columns one after the other, each with its rows `block`
 // apart. One block of all N columns is a dense matrix; blocks of a head's size are what attention
@@ -102,6 +102,7 @@ struct AttentionHead {
   int64_t queries, keys;
   int64_t head_size;
   float scale;
+  int64_t window;  // 0: every key; else query i sees keys j with |i - j| <= window
   float* scratch;  // attention_scratch_floats(keys, head_size), 64-byte aligned
 };
 

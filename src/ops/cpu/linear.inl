@@ -70,10 +70,6 @@ inline __attribute__((always_inline)) void multiply(const float* x, const float*
   WINNOW_EACH_SUM sums[r][p] = local[r][p];
 }
 
-inline F32x16 activate(F32x16 x, Act act) {
-  return act == Act::kGelu ? gelu(x) : act == Act::kSilu ? silu(x) : x;
-}
-
 // Stores up to 16 values of one row.
 inline void store_row(float* row, F32x16 value, int64_t count) {
   if (count >= kPanel)

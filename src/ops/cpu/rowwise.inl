@@ -1,6 +1,22 @@
 // Kernels that work row by row: embedding sums, layer norm, quantisation, GELU. Included by
 // isa_*.cpp after simd.h.
 
+inline F32x16 activate(F32x16 x, Act act) {
+  switch (act) {
+    case Act::kGelu:
+      return gelu(x);
+    case Act::kSilu:
+      return silu(x);
+    case Act::kGeluTanh:
+      return gelu_tanh(x);
+    case Act::kRelu:
+      return max(x, zero());
+    case Act::kNone:
+      break;
+  }
+  return x;
+}
+
 // Calls body(column, lanes) over the columns, 16 at a time; the last may have fewer lanes.
 template <typename Body>
 inline void for_columns(int64_t cols, Body body) {
@@ -143,10 +159,8 @@ void gated(const Gated& a, int64_t row_begin, int64_t row_end) {
     const float* gate = a.x + row * 2 * a.cols;
     for_columns(a.cols, [&](int64_t c, int lanes) {
       const F32x16 g = load_lanes(gate + c, lanes);
-      store_lanes(
-          a.out + row * a.cols + c,
-          mul(a.act == Act::kSilu ? silu(g) : gelu(g), load_lanes(gate + a.cols + c, lanes)),
-          lanes);
+      store_lanes(a.out + row * a.cols + c,
+                  mul(activate(g, a.act), load_lanes(gate + a.cols + c, lanes)), lanes);
     });
   }
 }

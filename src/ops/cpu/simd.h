@@ -315,4 +315,16 @@ inline F32x16 silu(F32x16 x) {
   return div(fma(min(x, zero()), e, max(x, zero())), add(splat(1.0f), e));
 }
 
+// GELU by tanh. With u = sqrt(2 / pi) (x + 0.044715 x^3), (1 + tanh u) / 2 = 1 / (1 + e^-2u), so it
+// is max(x, 0) - |x| * s / (1 + s) with s = e^-2|u|, which neither overflows nor cancels. Source:
+// Hendrycks & Gimpel 2016, section 2.
+inline F32x16 gelu_tanh(F32x16 x) {
+  const F32x16 size = abs(x);
+  const F32x16 t = min(size, splat(10.0f));  // beyond, s < 1e-30
+  // 2 sqrt(2 / pi) log2 e = 2.3022081986, and that times 0.044715.
+  const F32x16 cubic = fma(mul(t, t), splat(-0.10294324f), splat(-2.3022082f));
+  const F32x16 s = exp2(mul(t, cubic));
+  return fnma(size, div(s, add(splat(1.0f), s)), max(x, zero()));
+}
+
 }  // namespace winnow::cpu::WINNOW_ISA
