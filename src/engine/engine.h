@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "engine/generation.h"
 #include "tasks/classify.h"
 #include "tasks/embed.h"
 #include "tasks/rerank.h"
+#include "text/chat_template.h"
 
 namespace winnow {
 
@@ -30,9 +32,15 @@ struct EngineOptions {
   int max_batch_tokens = 16384;
   int max_queue_tokens = 1 << 22;  // more waiting than this is kOverloaded
   int max_length = 0;              // 0: the model's own
+  // Decoders: what for. "generate", "rerank" (yes or no), "embed", or "auto": what the folder says,
+  // else generate.
+  std::string task = "auto";
+  int64_t kv_cache_bytes = 0;  // decoders: memory for keys and values; 0: a quarter of the machine's,
+                               // and no more than 16 texts of the longest length need
 };
 
-enum class ModelKind { kReranker, kClassifier, kEmbedder };  // one label, several labels, none
+// One label, several labels, none; a decoder with its language head.
+enum class ModelKind { kReranker, kClassifier, kEmbedder, kGenerator };
 
 struct ModelInfo {
   std::string name, folder, architecture;  // architecture: "BertForSequenceClassification"
@@ -45,6 +53,7 @@ struct ModelInfo {
   std::map<std::string, std::string> prompts;  // what a text is preceded by, by name
   std::string default_prompt;                  // a name in prompts, or ""
   bool identity_scores = false;     // the checkpoint's own CrossEncoder gives logits, not sigmoids
+  bool chat = false;                // generators: has a chat template
   std::vector<std::string> labels;  // classifiers and rerankers
   int max_length;                   // tokens, special ones included
   int dimensions;                   // of an embedding; 0 for classifiers
@@ -104,6 +113,14 @@ class Engine {
                                        CallTimes* times = nullptr);
   std::vector<std::vector<LabelScore>> classify(const ClassifyRequest& request,
                                                 const Call& call = {}, CallTimes* times = nullptr);
+
+  // Begins to generate; generators only. Several run at once and do not change each other's tokens.
+  // Throws kTooLong when the prompt leaves no room for a token, kInvalidArgument naming an option out
+  // of its range, kUnsupported naming what a schema has that cannot be done, kOverloaded.
+  std::unique_ptr<Generation> generate(GenerateRequest request, const Call& call = {});
+  // The ids of a conversation by the checkpoint's own chat template. Throws kUnsupported when it has
+  // none, kInvalidArgument with the template's own words where it refuses the conversation.
+  std::vector<int32_t> chat_prompt(const ChatRender& conversation) const;
 
  private:
   struct Parts;
