@@ -34,8 +34,8 @@ std::optional<Value> loop_attribute(const Loop& loop, std::string_view name) {
   if (name == "first") return at == 0;
   if (name == "last") return at + 1 == size;
   if (name == "length") return size;
-  if (name == "depth") return loop.level + 1;
-  if (name == "depth0") return loop.level;
+  if (name == "depth") return 1;  // only recursive loops go deeper
+  if (name == "depth0") return 0;
   if (name == "previtem")
     return at > 0 ? loop.items[loop.index - 1] : Value::undefined("there is no previous item");
   if (name == "nextitem")
@@ -149,8 +149,8 @@ Value get_attribute(Budget& budget, const Value& object, std::string_view name) 
   budget.step();
   object.want_defined();
   if (name.starts_with("__"))
-    fail(Code::kInvalidArgument, "access to attribute '", name, "' of '", object.type(),
-         "' object is unsafe.");
+    return Value::undefined(
+        cat("access to attribute '", name, "' of '", object.type(), "' object is unsafe."));
   if (auto found = attribute(object, name)) return *found;
   if (const Dict* d = object.dict())
     if (const Value* found = d->find(name)) return *found;

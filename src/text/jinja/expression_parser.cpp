@@ -370,7 +370,7 @@ ExpressionPtr ExpressionParser::subscript(ExpressionPtr value) {
     }
   }
   want_sign("]");
-  if (!slice && !part) refuse(at, "Expected subscript expression");
+  if (!slice && !part) part = make(Kind::kTuple, at);
   parts.push_back(std::move(part));
   if (!slice) return make(Kind::kItem, at, std::move(parts));
   parts.resize(4);
@@ -431,7 +431,8 @@ ExpressionPtr ExpressionParser::filters(ExpressionPtr value, bool first) {
     value = make(Kind::kFilter, at, one(std::move(value)));
     value->filter = find_filter(name);
     value->name = name;
-    if (!value->filter) refuse(at, cat("winnow has no filter '", name, "'"), Code::kUnsupported);
+    if (!value->filter && conditions_ == 0)
+      refuse(at, cat("winnow has no filter '", name, "'"), Code::kUnsupported);
     if (is_sign("(")) arguments(*value);
   }
   return value;
@@ -445,7 +446,8 @@ ExpressionPtr ExpressionParser::test(ExpressionPtr value) {
   ExpressionPtr out = make(Kind::kTest, at, one(std::move(value)));
   out->check = find_check(name);
   out->name = name;
-  if (!out->check) refuse(at, cat("winnow has no test '", name, "'"), Code::kUnsupported);
+  if (!out->check && conditions_ == 0)
+    refuse(at, cat("winnow has no test '", name, "'"), Code::kUnsupported);
   const Token& t = now();
   const bool starts_value =
       t.kind == Token::Kind::kString || t.kind == Token::Kind::kInteger ||

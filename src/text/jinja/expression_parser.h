@@ -56,6 +56,9 @@ class ExpressionParser {
     ExpressionParser& parser_;
   };
 
+  // Tags of `if` around. Inside them a filter or test that winnow lacks fails when it is reached:
+  // templates may ask for what only some engines have.
+  int conditions_ = 0;
   std::vector<std::string> names_used_;  // of the macro being parsed; see Parser::macro
 
  private:

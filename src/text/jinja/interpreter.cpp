@@ -242,7 +242,6 @@ class Interpreter {
       return execute(s.otherwise);
     }
     const auto state = std::make_shared<Loop>();
-    state->level = loop_level_++;
     state->items = std::move(items);
     Flow flow = Flow::kOn;
     for (; state->index < state->items.size() && flow == Flow::kOn; ++state->index) {
@@ -252,7 +251,6 @@ class Interpreter {
       flow = execute(s.body);
       if (flow == Flow::kContinue) flow = Flow::kOn;
     }
-    --loop_level_;
     return Flow::kOn;
   }
 
@@ -443,6 +441,8 @@ class Interpreter {
     const Value subject = evaluate(*e.children[0]);
     const Arguments arguments = evaluate_arguments(e);
     if (e.kind == Kind::kCall) return call(subject, arguments);
+    if (!e.filter && !e.check)
+      fail(Code::kUnsupported, "winnow has no filter or test '", e.name, '\'');
     if (e.kind == Kind::kFilter) return e.filter(budget_, subject, arguments);
     return e.check(budget_, subject, arguments);
   }
@@ -475,7 +475,6 @@ class Interpreter {
   std::shared_ptr<Scope> scope_;
   Value block_text_;
   size_t at_ = 0;
-  int loop_level_ = 0;
   std::vector<std::shared_ptr<Namespace>> spaces_;
   std::vector<std::shared_ptr<Scope>> captured_scopes_;
 };

@@ -110,6 +110,7 @@ class Parser : ExpressionParser {
 
   StatementPtr branches(size_t at) {
     StatementPtr s = statement(SKind::kIf, at);
+    ++conditions_;
     ExpressionPtr condition = tuple(false);
     while (true) {
       tag_end();
@@ -124,6 +125,7 @@ class Parser : ExpressionParser {
         s->branches.emplace_back(nullptr, closed_body("endif"));
       else
         tag_end();
+      --conditions_;
       return s;
     }
   }

@@ -90,6 +90,7 @@ Value filter_list(Budget& budget, const Value& v, const Arguments& a) {
 
 Value filter_map(Budget& budget, const Value& v, const Arguments& a) {
   std::vector<Value> out;
+  if (!v.truth()) return generator(budget, {});  // also of None, which has no elements
   if (a.positional.empty()) {
     const Parameters p("map", a, {"attribute", "default"});
     for (const Value& item : elements(budget, v))
@@ -108,6 +109,7 @@ Value filter_map(Budget& budget, const Value& v, const Arguments& a) {
 // select, reject, and with a path before the test selectattr, rejectattr.
 template <bool by_path, bool wanted>
 Value filter_select(Budget& budget, const Value& v, const Arguments& a) {
+  if (!v.truth()) return generator(budget, {});
   const size_t at = by_path ? 1 : 0;
   if (by_path && a.positional.empty())
     fail(Code::kInvalidArgument, "Missing parameter for attribute name");

@@ -134,7 +134,6 @@ struct Namespace {
 struct Loop {
   std::vector<Value> items;
   size_t index = 0;
-  int level = 0;
   std::vector<Value> last_seen;  // what changed() was called with before
   bool has_seen = false;
 };
