@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/data/chat_templates/goldens.json and tests/data/jinja_snippets.json: what transformers' own renderer makes
-of chat templates and of small pieces of Jinja. Needs transformers and jinja2; winnow's tests need neither.
+of chat templates and of small pieces of Jinja. Needs transformers and jinja2; winnow's tests need neither. A further
+small template is a further {"template": "..."} in jinja_snippets.json, and `make`.
 
   chat_goldens.py make                         both files
   chat_goldens.py compare --driver PROGRAM     no file: says where winnow's render_driver differs, on the same inputs
@@ -16,11 +17,11 @@ import sys
 import jinja2
 import transformers
 from chat_cases import BOS_EOS, CONVERSATIONS
-from jinja_snippets import CONTEXT, SNIPPETS
 from transformers.utils.chat_template_utils import _compile_jinja_template, render_jinja_template
 
 DATA = pathlib.Path(__file__).parents[1] / "tests" / "data"
 TEMPLATES = DATA / "chat_templates"
+SNIPPETS = json.loads((DATA / "jinja_snippets.json").read_text(encoding="utf-8"))
 
 
 def outcome(make):
@@ -48,9 +49,10 @@ def chat_lines(folder):
 
 
 def snippet_lines():
-    for snippet in SNIPPETS:
-        yield {"name": snippet, "template": snippet, "context": CONTEXT,
-               **outcome(lambda: _compile_jinja_template(snippet).render(**CONTEXT))}
+    context = SNIPPETS["context"]
+    for snippet in (case["template"] for case in SNIPPETS["cases"]):
+        yield {"name": snippet, "template": snippet, "context": context,
+               **outcome(lambda: _compile_jinja_template(snippet).render(**context))}
 
 
 def compare(driver, lines):
@@ -83,7 +85,7 @@ def make():
               "conversation": line["name"].split(": ", 1)[1],
               **{k: line[k] for k in ("text", "error", "says") if k in line}} for line in chat_lines(TEMPLATES)]
     one_a_line(TEMPLATES / "goldens.json", {"made_with": versions, "conversations": CONVERSATIONS}, cases)
-    one_a_line(DATA / "jinja_snippets.json", {"made_with": versions, "context": CONTEXT},
+    one_a_line(DATA / "jinja_snippets.json", {"made_with": versions, "context": SNIPPETS["context"]},
                [{k: line[k] for k in ("template", "text", "error") if k in line} for line in snippet_lines()])
 
 

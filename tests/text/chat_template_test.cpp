@@ -30,10 +30,12 @@ ChatRender render_of(const Json& conversation) {
 
 ChatRender render_of(std::string_view json) { return render_of(Json::parse(json, "conversation")); }
 
+using Files = std::vector<std::pair<std::string, std::string>>;
+
 // A folder with these files, gone with the object.
 struct Folder {
   fs::path path;
-  explicit Folder(const std::vector<std::pair<std::string, std::string>>& files)
+  explicit Folder(const Files& files)
       : path(fs::temp_directory_path() /
              cat("winnow-chat-", std::hash<std::thread::id>()(std::this_thread::get_id()), '-',
                  reinterpret_cast<uintptr_t>(this))) {
@@ -102,8 +104,7 @@ TEST_CASE("a template sees the tokens, the tools and the request's further varia
 TEST_CASE("a folder's template is found where transformers looks, with its tokens") {
   const std::string tokens = R"("bos_token": "<b>", "eos_token": {"content": "<e>"})";
   const std::string config = "{" + tokens + R"(, "chat_template": "config {{ bos_token }}"})";
-  const auto text_of = [](const std::vector<std::pair<std::string, std::string>>& files,
-                          std::string_view input) {
+  const auto text_of = [](const Files& files, std::string_view input) {
     const Folder folder(files);
     const auto chat = ChatTemplate::from_folder(folder.path.string());
     return chat ? chat->render(render_of(input)) : std::string("none");
@@ -123,12 +124,12 @@ TEST_CASE("a folder's template is found where transformers looks, with its token
 TEST_CASE("of named templates, tool_use is for requests with tools and default for the others") {
   const std::string named = R"({"chat_template": [{"name": "default", "template": "plain"},
       {"name": "rag", "template": "{% not read %}"}, {"name": "tool_use", "template": "tools"}]})";
-  const Folder folder({{"tokenizer_config.json", named}});
+  const Folder folder(Files{{"tokenizer_config.json", named}});
   const auto chat = ChatTemplate::from_folder(folder.path.string());
   CHECK(chat->render(render_of(kHello)) == "plain");
   CHECK(chat->render(render_of(R"({"messages": [], "tools": []})")) == "tools");
   const Folder without(
-      {{"tokenizer_config.json", R"({"chat_template": [{"name": "rag", "template": ""}]})"}});
+      Files{{"tokenizer_config.json", R"({"chat_template": [{"name": "rag", "template": ""}]})"}});
   CHECK_THROWS_AS(ChatTemplate::from_folder(without.path.string()), Error);
 }
 

@@ -115,8 +115,8 @@ TEST_CASE("a template cannot run for ever, fill the memory or the stack") {
       "{% macro m(a=m()) %}{% endmacro %}{{ m() }}",
       "{% set ns = namespace() %}{% set ns.x = ns %}{{ ns }}",
       std::string(100000, '(') + "1",
-      "{{ " + std::string(100000, '(') + "1",
-      "{{ " + std::string(100000, '[') + "1",
+      "{{ " + std::string(100000, '(') + "1" + std::string(100000, ')') + " }}",
+      "{{ " + std::string(100000, '[') + "1" + std::string(100000, ']') + " }}",
       "{{ " + std::string(100000, '-') + "1 }}",
       "{{ 1" + std::string(100000, '+') + "1 }}",
   };
