@@ -71,19 +71,19 @@ std::vector<Change> composed(const std::vector<Change>& in) {
   return out;
 }
 
-enum class Form { kNfd, kNfc, kNfkd, kNfkc };
-
 class UnicodeForm final : public Normalizer {
  public:
-  explicit UnicodeForm(Form form) : form_(form) {}
+  explicit UnicodeForm(NormalForm form) : form_(form) {}
   void apply(Normalized& n) const override {
-    std::vector<Change> to = decomposed(n.text, form_ == Form::kNfkd || form_ == Form::kNfkc);
-    if (form_ == Form::kNfc || form_ == Form::kNfkc) to = composed(to);
+    std::vector<Change> to =
+        decomposed(n.text, form_ == NormalForm::kNfkd || form_ == NormalForm::kNfkc);
+    if (form_ == NormalForm::kNfc || form_ == NormalForm::kNfkc) to = composed(to);
     rewrite(n, to);
   }
+  bool leaves(std::string_view text) const override { return surely_normal(text, form_); }
 
  private:
-  Form form_;
+  NormalForm form_;
 };
 
 class Lowercase final : public Normalizer {
@@ -143,7 +143,7 @@ class Bert final : public Normalizer {
       rewrite(n, to);
     }
     if (options_.strip_accents) {
-      UnicodeForm(Form::kNfd).apply(n);
+      UnicodeForm(NormalForm::kNfd).apply(n);
       keep_if(n, [](char32_t c) { return !has(c, kNonspacingMarkBit); });
     }
     if (options_.lower_case) Lowercase().apply(n);
@@ -227,10 +227,10 @@ std::unique_ptr<Normalizer> make_normalizer(const Json& json) {
   if (type == "StripAccents") return std::make_unique<StripAccents>();
   if (type == "Strip")
     return std::make_unique<Strip>(json.boolean("strip_left"), json.boolean("strip_right"));
-  if (type == "NFD") return std::make_unique<UnicodeForm>(Form::kNfd);
-  if (type == "NFC") return std::make_unique<UnicodeForm>(Form::kNfc);
-  if (type == "NFKD") return std::make_unique<UnicodeForm>(Form::kNfkd);
-  if (type == "NFKC") return std::make_unique<UnicodeForm>(Form::kNfkc);
+  if (type == "NFD") return std::make_unique<UnicodeForm>(NormalForm::kNfd);
+  if (type == "NFC") return std::make_unique<UnicodeForm>(NormalForm::kNfc);
+  if (type == "NFKD") return std::make_unique<UnicodeForm>(NormalForm::kNfkd);
+  if (type == "NFKC") return std::make_unique<UnicodeForm>(NormalForm::kNfkc);
   fail(Code::kUnsupported, json.path(),
        ": want a normalizer of BertNormalizer, Sequence, Lowercase, StripAccents, Strip, NFD, NFC, "
        "NFKD, NFKC, got ",

@@ -57,6 +57,8 @@ class Normalizer {
  public:
   virtual ~Normalizer() = default;
   virtual void apply(Normalized& n) const = 0;
+  // True only when it leaves a text (well-formed UTF-8) as it is.
+  virtual bool leaves(std::string_view) const { return false; }
   virtual std::optional<BertOptions> bert() const {
     return std::nullopt;
   }  // its options, if it is BERT's

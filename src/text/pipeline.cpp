@@ -65,6 +65,9 @@ Pipeline::Pipeline(PipelineParts parts) : parts_(std::move(parts)) {
   const bool splits = parts_.pre_tokenizer && parts_.pre_tokenizer->bert();
   if (bert && splits && word_piece && parts_.added.normalized().empty())
     bert_ = std::make_unique<BertPass>(*bert, word_piece);
+  const auto plan = parts_.pre_tokenizer ? parts_.pre_tokenizer->byte_level() : std::nullopt;
+  if (const auto bpe = std::dynamic_pointer_cast<const Bpe>(parts_.model); bpe && plan)
+    byte_level_ = ByteLevelPass::make(*plan, bpe);
 }
 
 TokenSpan Pipeline::tokenize(std::string_view text, bool with_offsets) const {
@@ -126,8 +129,11 @@ Offset Pipeline::trimmed(Offset offset, std::string_view token, bool first) cons
 void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_offsets,
                              TokenSpan& out) const {
   if (bert_ && bert_->tokenize(text, first, with_offsets, out)) return;
+  const bool as_it_is = !parts_.normalizer || parts_.normalizer->leaves(text);
+  if (byte_level_ && as_it_is && parts_.added.normalized().empty())
+    return byte_level_->tokenize(text, first, nullptr, with_offsets, out);
   Normalized n = winnow::decode(text, first);
-  if (parts_.normalizer) parts_.normalizer->apply(n);
+  if (!as_it_is) parts_.normalizer->apply(n);
   if (parts_.added.normalized().empty())
     return tokenize_normalized(std::move(n), with_offsets, out);
 
@@ -149,6 +155,8 @@ void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_off
 
 void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& out) const {
   if (n.text.empty()) return;
+  if (byte_level_)
+    return byte_level_->tokenize(utf8_of(n.text), n.first, &n.origin, with_offsets, out);
   std::vector<Word> words{{0, n.text.size()}};
   if (parts_.pre_tokenizer) parts_.pre_tokenizer->split(n, words);
   std::string utf8;

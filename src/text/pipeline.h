@@ -9,6 +9,7 @@
 
 #include "text/added_tokens.h"
 #include "text/bert_pass.h"
+#include "text/byte_level_pass.h"
 #include "text/decoder.h"
 #include "text/model.h"
 #include "text/normalizer.h"
@@ -52,6 +53,7 @@ class Pipeline final : public Tokenizer {
   std::vector<std::optional<std::string_view>> tokens_;  // by id, the added ones too
   std::vector<bool> special_, added_;                    // by id
   std::unique_ptr<const BertPass> bert_;                 // when the components are BERT's own
+  std::unique_ptr<const ByteLevelPass> byte_level_;      // when they are GPT-2's or their kind
 };
 
 }  // namespace winnow
