@@ -14,8 +14,10 @@ namespace winnow {
 class Decoder {
  public:
   virtual ~Decoder() = default;
-  // The text that the tokens of one sequence stand for.
-  virtual std::string decode(const std::vector<std::string_view>& tokens) const = 0;
+  // The text that the tokens of one sequence stand for: what chain makes of them, end to end.
+  std::string decode(const std::vector<std::string_view>& tokens) const;
+  // One step of a sequence of decoders: changes the tokens, or their number.
+  virtual void chain(std::vector<std::string>& tokens) const = 0;
 };
 
 // WordPiece: joins continued words, a space between others; `cleanup` closes up punctuation and

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/char_map.h"
+#include "text/pattern.h"
 #include "text/unicode.h"
 
 namespace winnow {
@@ -154,6 +156,91 @@ class Bert final : public Normalizer {
   BertOptions options_;
 };
 
+class Precompiled final : public Normalizer {
+ public:
+  explicit Precompiled(CharMap map) : map_(std::move(map)) {}
+  void apply(Normalized& n) const override {
+    std::string utf8;
+    for (const char32_t c : n.text) append_utf8(utf8, c);
+    Changes changes;
+    map_.apply(utf8, changes);
+    if (changes.modified) rewrite(n, changes.to);
+  }
+
+ private:
+  // What a cluster loses counts as taken off after the last code point before: one of its own, or,
+  // if it becomes nothing, of what came before it; at the front of a text the loss is forgotten and
+  // later origins lag. The library's arithmetic, kept for its offsets.
+  struct Changes {
+    std::vector<Change> to;
+    bool modified = false;
+
+    void keep(std::string_view text) {
+      for (size_t at = 0; at < text.size();) {
+        const CodePoint c = decode_utf8(text, at);
+        at += static_cast<size_t>(c.bytes);
+        to.emplace_back(c.value, 0);
+      }
+    }
+    void replace(int old, std::string_view text) {
+      modified = true;
+      for (size_t at = 0; at < text.size();) {
+        const CodePoint c = decode_utf8(text, at);
+        at += static_cast<size_t>(c.bytes);
+        to.emplace_back(c.value, --old >= 0 ? 0 : 1);
+      }
+      if (old > 0 && !to.empty()) to.back().second -= old;
+    }
+  };
+
+  CharMap map_;
+};
+
+// What is put in stands for the last code point that it replaces.
+class Replace final : public Normalizer {
+ public:
+  Replace(Pattern pattern, std::u32string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+  void apply(Normalized& n) const override {
+    auto match = pattern_.find(n.text, 0);
+    if (!match) return;
+    Normalized out;
+    out.first = n.first;
+    size_t done = 0;
+    const auto keep_to = [&](size_t end) {
+      out.text.append(n.text, done, end - done);
+      out.origin.insert(out.origin.end(), n.origin.begin() + static_cast<std::ptrdiff_t>(done),
+                        n.origin.begin() + static_cast<std::ptrdiff_t>(end));
+    };
+    for (; match; match = pattern_.find(n.text, done)) {
+      keep_to(match->first);
+      done = match->second;
+      out.text += content_;
+      out.origin.insert(out.origin.end(), content_.size(), n.origin[done - 1]);
+    }
+    keep_to(n.text.size());
+    n = std::move(out);
+  }
+
+ private:
+  Pattern pattern_;
+  std::u32string content_;
+};
+
+// What is put before a text stands for its first code point.
+class Prepend final : public Normalizer {
+ public:
+  explicit Prepend(std::u32string text) : text_(std::move(text)) {}
+  void apply(Normalized& n) const override {
+    if (n.text.empty()) return;
+    n.text.insert(0, text_);
+    n.origin.insert(n.origin.begin(), text_.size(), Offset(n.origin[0]));
+  }
+
+ private:
+  std::u32string text_;
+};
+
 class Sequence final : public Normalizer {
  public:
   explicit Sequence(std::vector<std::unique_ptr<Normalizer>> parts) : parts_(std::move(parts)) {}
@@ -227,13 +314,21 @@ std::unique_ptr<Normalizer> make_normalizer(const Json& json) {
   if (type == "StripAccents") return std::make_unique<StripAccents>();
   if (type == "Strip")
     return std::make_unique<Strip>(json.boolean("strip_left"), json.boolean("strip_right"));
+  if (type == "Precompiled") {
+    const Json map = json.at("precompiled_charsmap");
+    return std::make_unique<Precompiled>(CharMap::from_base64(map.string(), map.path()));
+  }
+  if (type == "Replace")
+    return std::make_unique<Replace>(Pattern::from_json(json.at("pattern")),
+                                     decode(json.string("content"), 0).text);
+  if (type == "Prepend") return std::make_unique<Prepend>(decode(json.string("prepend"), 0).text);
   if (type == "NFD") return std::make_unique<UnicodeForm>(NormalForm::kNfd);
   if (type == "NFC") return std::make_unique<UnicodeForm>(NormalForm::kNfc);
   if (type == "NFKD") return std::make_unique<UnicodeForm>(NormalForm::kNfkd);
   if (type == "NFKC") return std::make_unique<UnicodeForm>(NormalForm::kNfkc);
   fail(Code::kUnsupported, json.path(),
        ": want a normalizer of BertNormalizer, Sequence, Lowercase, StripAccents, Strip, NFD, NFC, "
-       "NFKD, NFKC, got ",
+       "NFKD, NFKC, Precompiled, Replace, Prepend, got ",
        type);
 }
 

@@ -78,7 +78,8 @@ TokenSpan Pipeline::tokenize(std::string_view text, bool with_offsets) const {
   parts_.added.raw().split(text, parts);
   CodePointCounter counter(text);
   for (const Part& part : parts) {
-    const int32_t first = with_offsets ? counter.at(part.begin) : 0;
+    // Without offsets it only matters whether the part begins the text.
+    const int32_t first = with_offsets ? counter.at(part.begin) : part.begin > 0;
     if (!part.id) {
       tokenize_part(text.substr(part.begin, part.end - part.begin), first, with_offsets, out);
       continue;
@@ -166,11 +167,11 @@ void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& o
     for (size_t i = word.begin; i < word.end; ++i) append_utf8(utf8, n.text[i]);
     pieces.clear();
     parts_.model->tokenize(utf8, pieces);
-    size_t at = 0, c = word.begin;
+    size_t at = 0, c = word.begin, from = c;
     for (const Piece& piece : pieces) {
       out.ids.push_back(piece.id);
       if (!with_offsets) continue;
-      const size_t from = c;
+      if (at < static_cast<size_t>(piece.end)) from = c;
       for (; at < static_cast<size_t>(piece.end); ++at) c += (utf8[at] & 0xC0) != 0x80;
       out.offsets.push_back({n.origin[from].start, n.origin[c - 1].end});
     }
