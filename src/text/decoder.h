@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "text/decode_stage.h"
 
 namespace winnow {
 
@@ -18,6 +19,11 @@ class Decoder {
   std::string decode(const std::vector<std::string_view>& tokens) const;
   // One step of a sequence of decoders: changes the tokens, or their number.
   virtual void chain(std::vector<std::string>& tokens) const = 0;
+  // The same token by token. `whole`: every piece it will get is a whole token. One that cannot say
+  // earlier what is final hands on everything at the end. The decoder must outlive it.
+  virtual std::unique_ptr<DecodeStage> stage(bool whole) const;
+  // What chain makes of a token that is not the first, before the bytes of several become text.
+  virtual std::string bytes(std::string token) const { return token; }
 };
 
 // WordPiece: joins continued words, a space between others; `cleanup` closes up punctuation and

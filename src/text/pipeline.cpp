@@ -171,7 +171,8 @@ void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& o
     for (const Piece& piece : pieces) {
       out.ids.push_back(piece.id);
       if (!with_offsets) continue;
-      if (at < static_cast<size_t>(piece.end)) from = c;
+      if (at < static_cast<size_t>(piece.end))
+        from = c - ((utf8[at] & 0xC0) == 0x80);  // a byte's token has the whole code point
       for (; at < static_cast<size_t>(piece.end); ++at) c += (utf8[at] & 0xC0) != 0x80;
       out.offsets.push_back({n.origin[from].start, n.origin[c - 1].end});
     }
@@ -194,15 +195,53 @@ bool Pipeline::is_special(int32_t id) const {
   return id >= 0 && id < vocab_size() && special_[static_cast<size_t>(id)];
 }
 
-// Ids of no token are left out, as the library does.
+std::optional<std::string_view> Pipeline::decoded(int32_t id, bool skip_special_tokens) const {
+  if (id < 0 || id >= vocab_size() || (skip_special_tokens && is_special(id))) return std::nullopt;
+  return tokens_[static_cast<size_t>(id)];
+}
+
 std::string Pipeline::decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
   std::vector<std::string_view> tokens;
-  for (const int32_t id : ids) {
-    if (id < 0 || id >= vocab_size() || !tokens_[static_cast<size_t>(id)]) continue;
-    if (skip_special_tokens && is_special(id)) continue;
-    tokens.push_back(*tokens_[static_cast<size_t>(id)]);
-  }
+  for (const int32_t id : ids)
+    if (const auto token = decoded(id, skip_special_tokens)) tokens.push_back(*token);
   return parts_.decoder->decode(tokens);
+}
+
+std::string Pipeline::token_bytes(int32_t id) const {
+  const std::string_view text = token(id);
+  return added_[static_cast<size_t>(id)] ? std::string(text)
+                                         : parts_.decoder->bytes(std::string(text));
+}
+
+class Pipeline::Stream final : public DecodeStream {
+ public:
+  Stream(const Pipeline& pipeline, bool skip_special_tokens)
+      : pipeline_(pipeline),
+        skip_special_tokens_(skip_special_tokens),
+        stage_(pipeline.parts_.decoder->stage(true)) {}
+
+  void push(int32_t id, std::string& text) override {
+    const auto token = pipeline_.decoded(id, skip_special_tokens_);
+    if (!token) return;
+    pieces_.clear();
+    stage_->push({std::string(*token)}, pieces_);
+    for (const TokenPiece& piece : pieces_) text += piece.text;
+  }
+  void finish(std::string& text) override {
+    pieces_.clear();
+    stage_->finish(pieces_);
+    for (const TokenPiece& piece : pieces_) text += piece.text;
+  }
+
+ private:
+  const Pipeline& pipeline_;
+  bool skip_special_tokens_;
+  std::unique_ptr<DecodeStage> stage_;
+  std::vector<TokenPiece> pieces_;
+};
+
+std::unique_ptr<DecodeStream> Pipeline::decode_stream(bool skip_special_tokens) const {
+  return std::make_unique<Stream>(*this, skip_special_tokens);
 }
 
 }  // namespace winnow

@@ -175,7 +175,8 @@ Template make_template(const Json& json, int64_t vocab_size) {
   }
   if (type == "Sequence") return sequence_template(json, vocab_size);
   fail(Code::kUnsupported, json.path(),
-       ": want a post-processor of TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel, "
+       ": want a post-processor of TemplateProcessing, BertProcessing, RobertaProcessing, "
+       "ByteLevel, "
        "Sequence, got ",
        type);
 }

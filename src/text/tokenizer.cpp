@@ -15,7 +15,24 @@ std::shared_ptr<const MappedFile> open_if_there(const std::filesystem::path& pat
   return std::filesystem::exists(path, ignored) ? MappedFile::open(path.string()) : nullptr;
 }
 
+class AtTheEnd final : public DecodeStream {
+ public:
+  AtTheEnd(const Tokenizer& tokenizer, bool skip_special_tokens)
+      : tokenizer_(tokenizer), skip_special_tokens_(skip_special_tokens) {}
+  void push(int32_t id, std::string&) override { ids_.push_back(id); }
+  void finish(std::string& text) override { text += tokenizer_.decode(ids_, skip_special_tokens_); }
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool skip_special_tokens_;
+  std::vector<int32_t> ids_;
+};
+
 }  // namespace
+
+std::unique_ptr<DecodeStream> Tokenizer::decode_stream(bool skip_special_tokens) const {
+  return std::make_unique<AtTheEnd>(*this, skip_special_tokens);
+}
 
 std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const std::string& folder) {
   const std::filesystem::path dir(folder);

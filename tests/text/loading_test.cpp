@@ -56,7 +56,7 @@ TEST_CASE("a component that winnow does not execute is named with its key") {
             p.normalizer = R"({"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Nmt"}]})";
           }),
           Code::kUnsupported, "tiny.json: normalizer.normalizers[1]: want a normalizer of");
-  refuses(changed([](auto& p) { p.pre_tokenizer = R"({"type":"ByteLevel"})"; }), Code::kUnsupported,
+  refuses(changed([](auto& p) { p.pre_tokenizer = R"({"type":"Nonesuch"})"; }), Code::kUnsupported,
           "tiny.json: pre_tokenizer: want a pre-tokenizer of");
   refuses(changed([](auto& p) { p.model_options = R"("type":"Nonesuch")"; }), Code::kUnsupported,
           "tiny.json: model: want a model of WordPiece");
