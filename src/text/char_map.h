@@ -68,8 +68,11 @@ class CharMap {
   // What the shortest key that begins this string becomes.
   std::optional<std::string_view> find(std::string_view key) const;
 
-  // Whether apply keeps a text of one code point, or of many such.
+  // Whether apply keeps a text of this one code point.
   bool keeps(char32_t code_point) const { return (entry_of(code_point) & kReplaced) == 0; }
+
+  // All that anything is replaced by, NUL between.
+  std::string_view replacements() const { return texts_; }
 
  private:
   static constexpr size_t kLongCluster = 6;

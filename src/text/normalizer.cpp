@@ -118,6 +118,11 @@ class Strip final : public Normalizer {
     n.text = n.text.substr(begin, end - begin);
     n.origin = {n.origin.begin() + begin, n.origin.begin() + end};
   }
+  // Once runs are marks, none of theirs is taken off.
+  bool follows(SpacedMap& before, char32_t) const override {
+    before.strip_right |= right_;
+    return !left_ && !before.joins;
+  }
 
  private:
   bool left_, right_;
@@ -158,12 +163,13 @@ class Bert final : public Normalizer {
 
 class Precompiled final : public Normalizer {
  public:
-  explicit Precompiled(CharMap map) : map_(std::move(map)) {}
+  explicit Precompiled(CharMap map) : map_(std::make_shared<const CharMap>(std::move(map))) {}
+  std::optional<SpacedMap> spaced_map(char32_t) const override { return SpacedMap{map_}; }
   void apply(Normalized& n) const override {
     std::string utf8;
     for (const char32_t c : n.text) append_utf8(utf8, c);
     Changes changes;
-    map_.apply(utf8, changes);
+    map_->apply(utf8, changes);
     if (changes.modified) rewrite(n, changes.to);
   }
 
@@ -193,7 +199,7 @@ class Precompiled final : public Normalizer {
     }
   };
 
-  CharMap map_;
+  std::shared_ptr<const CharMap> map_;
 };
 
 // What is put in stands for the last code point that it replaces.
@@ -221,6 +227,11 @@ class Replace final : public Normalizer {
     keep_to(n.text.size());
     n = std::move(out);
   }
+  bool follows(SpacedMap& before, char32_t mark) const override {
+    if (pattern_ != Pattern::repeated(U' ', 2)) return false;
+    before.joins = true;
+    return content_ == U" " || content_ == std::u32string(1, mark);
+  }
 
  private:
   Pattern pattern_;
@@ -246,6 +257,12 @@ class Sequence final : public Normalizer {
   explicit Sequence(std::vector<std::unique_ptr<Normalizer>> parts) : parts_(std::move(parts)) {}
   void apply(Normalized& n) const override {
     for (const auto& part : parts_) part->apply(n);
+  }
+  std::optional<SpacedMap> spaced_map(char32_t mark) const override {
+    auto out = parts_.empty() ? std::nullopt : parts_[0]->spaced_map(mark);
+    for (size_t i = 1; out && i < parts_.size(); ++i)
+      if (!parts_[i]->follows(*out, mark)) return std::nullopt;
+    return out;
   }
 
  private:

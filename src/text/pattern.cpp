@@ -46,6 +46,13 @@ Pattern Pattern::from_json(const Json& json) {
   return out;
 }
 
+Pattern Pattern::repeated(char32_t c, size_t least) {
+  Pattern out;
+  out.repeated_ = c;
+  out.least_ = least;
+  return out;
+}
+
 std::optional<std::pair<size_t, size_t>> Pattern::find(std::u32string_view text,
                                                        size_t from) const {
   if (least_ == 0) {

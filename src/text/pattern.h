@@ -17,6 +17,10 @@ class Pattern {
   // empty one, and kUnsupported naming an expression that is not "C{n,}" or "C+" of a plain
   // character C.
   static Pattern from_json(const Json& json);
+  // At least this many of one code point.
+  static Pattern repeated(char32_t c, size_t least);
+
+  bool operator==(const Pattern&) const = default;
 
   // The first match from code point `from` on, leftmost and as long as it gets: [first, second).
   std::optional<std::pair<size_t, size_t>> find(std::u32string_view text, size_t from) const;

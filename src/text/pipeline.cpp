@@ -68,6 +68,9 @@ Pipeline::Pipeline(PipelineParts parts) : parts_(std::move(parts)) {
   const auto plan = parts_.pre_tokenizer ? parts_.pre_tokenizer->byte_level() : std::nullopt;
   if (const auto bpe = std::dynamic_pointer_cast<const Bpe>(parts_.model); bpe && plan)
     byte_level_ = ByteLevelPass::make(*plan, bpe);
+  if (const auto unigram = std::dynamic_pointer_cast<const Unigram>(parts_.model);
+      unigram && parts_.added.normalized().empty())
+    unigram_ = UnigramPass::make(parts_.normalizer.get(), parts_.pre_tokenizer.get(), unigram);
 }
 
 TokenSpan Pipeline::tokenize(std::string_view text, bool with_offsets) const {
@@ -133,6 +136,7 @@ void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_off
   const bool as_it_is = !parts_.normalizer || parts_.normalizer->leaves(text);
   if (byte_level_ && as_it_is && parts_.added.normalized().empty())
     return byte_level_->tokenize(text, first, nullptr, with_offsets, out);
+  if (unigram_ && !with_offsets && unigram_->tokenize(text, out.ids)) return;
   Normalized n = winnow::decode(text, first);
   if (!as_it_is) parts_.normalizer->apply(n);
   if (parts_.added.normalized().empty())

@@ -16,6 +16,7 @@
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
 #include "text/tokenizer.h"
+#include "text/unigram_pass.h"
 
 namespace winnow {
 
@@ -61,6 +62,7 @@ class Pipeline final : public Tokenizer {
   std::vector<bool> special_, added_;                    // by id
   std::unique_ptr<const BertPass> bert_;                 // when the components are BERT's own
   std::unique_ptr<const ByteLevelPass> byte_level_;      // when they are GPT-2's or their kind
+  std::unique_ptr<const UnigramPass> unigram_;           // when they are XLM-R's
 };
 
 }  // namespace winnow

@@ -49,6 +49,7 @@ class Bert final : public PreTokenizer {
 
 class WhitespaceSplit final : public PreTokenizer {
  public:
+  bool drops_spaces() const override { return true; }
   void split(Normalized& n, std::vector<Word>& words) const override {
     split_by(n, words,
              [](uint8_t bits) { return bits & kSpaceBit ? Kind::kDropped : Kind::kFirst; });
@@ -200,6 +201,11 @@ class ByteLevel final : public PreTokenizer {
 class Metaspace final : public PreTokenizer {
  public:
   explicit Metaspace(const MetaspaceOptions& options) : options_(options) {}
+  std::optional<MarkedWords> marked_words() const override {
+    if (options_.prepend != MetaspaceOptions::Prepend::kAlways || !options_.split)
+      return std::nullopt;
+    return MarkedWords{options_.mark};
+  }
 
   void split(Normalized& n, std::vector<Word>& words) const override {
     Normalized out;
@@ -256,6 +262,13 @@ class Sequence final : public PreTokenizer {
     if (words && words->words() && bytes->only_writes())
       return ByteLevelPlan{.words = *words->words()};
     return std::nullopt;
+  }
+  std::optional<MarkedWords> marked_words() const override {
+    auto out = parts_.empty() ? std::nullopt : parts_.back()->marked_words();
+    if (parts_.size() > 2 || (parts_.size() == 2 && !parts_[0]->drops_spaces()))
+      return std::nullopt;
+    if (out && parts_.size() == 2) out->drops_spaces = true;
+    return out;
   }
 
  private:

@@ -39,6 +39,12 @@ struct ByteLevelPlan {
   WordPattern words = WordPattern::kGpt2;
 };
 
+// What XLM-R's pre-tokenizers come to: a mark before every word, and at every space or mark a word.
+struct MarkedWords {
+  char32_t mark = 0x2581;
+  bool drops_spaces = false;  // white space only ends words; otherwise each one begins one
+};
+
 class PreTokenizer {
  public:
   virtual ~PreTokenizer() = default;
@@ -47,6 +53,8 @@ class PreTokenizer {
   virtual void split(Normalized& n, std::vector<Word>& words) const = 0;
   virtual bool bert() const { return false; }
   virtual std::optional<ByteLevelPlan> byte_level() const { return std::nullopt; }
+  virtual bool drops_spaces() const { return false; }  // whether it splits at white space alone
+  virtual std::optional<MarkedWords> marked_words() const { return std::nullopt; }  // if it is them
 };
 
 // Splits at white space and around every punctuation mark.

@@ -179,7 +179,7 @@ def unigram_variants(base, chars):
     strip = lambda left, right: normalizer("Strip", strip_left=left, strip_right=right)
     mask = [{**t, "normalized": t["content"] == "<mask>"} for t in base["added_tokens"]]
     n = len(base["model"]["vocab"])
-    extra = [added("<e>", n, rstrip=True), added("Stra\u00dfe", n + 1, normalized=True),
+    extra = [added("<e>", n, rstrip=True), added("Stra\u00dfe\u00dfe", n + 1, normalized=True),
              added("\uff46\uff49\uff4e", n + 2, normalized=True, single_word=True, lstrip=True)]
     fallback = copy.deepcopy(base["model"])
     for byte in range(256):
