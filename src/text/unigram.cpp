@@ -1,6 +1,7 @@
 #include "text/unigram.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "base/error.h"
@@ -10,6 +11,7 @@
 namespace winnow {
 namespace {
 
+constexpr char32_t kFirsts = 0x10000;
 constexpr double kUnknownPenalty = 10.0;  // below the least likely piece
 
 // The trie keeps the first of equal keys; the library the last of equal pieces.
@@ -36,52 +38,84 @@ std::vector<std::string> tokens_of(std::vector<std::pair<std::string, double>>& 
 
 Unigram::Unigram(std::vector<std::pair<std::string, double>> pieces, UnigramOptions options,
                  std::string_view where)
-    : tokens_(tokens_of(pieces, where)), trie_(trie_of(tokens_)), options_(options) {
+    : tokens_(tokens_of(pieces, where)), options_(options) {
   if (options_.unknown && (*options_.unknown < 0 || *options_.unknown >= size()))
     fail(Code::kCorrupt, where, ": want the unknown piece's id from 0 to ", size() - 1, ", got ",
          *options_.unknown);
   double least = std::numeric_limits<double>::infinity();
+  size_t id = 0;
   for (const auto& [token, score] : pieces) {
-    scores_.push_back(score);
+    if (!std::isfinite(score))
+      fail(Code::kCorrupt, where, ": want finite scores, got ", score, " for \"", tokens_[id], '"');
     least = std::min(least, score);
+    ++id;
   }
   unknown_score_ = least - kUnknownPenalty;
+  add_nodes(trie_of(tokens_), pieces);
   if (!options_.byte_fallback) return;
   constexpr std::string_view kDigits = "0123456789ABCDEF";
   for (size_t byte = 0; byte < 256; ++byte)
-    bytes_.push_back(trie_.find(cat("<0x", kDigits[byte / 16], kDigits[byte % 16], ">")));
+    bytes_.push_back(find(cat("<0x", kDigits[byte / 16], kDigits[byte % 16], ">")));
+}
+
+void Unigram::add_nodes(const Trie& trie,
+                        const std::vector<std::pair<std::string, double>>& pieces) {
+  nodes_.resize(static_cast<size_t>(trie.size()));
+  ids_.resize(nodes_.size(), -1);
+  for (int32_t node = 0; node < trie.size(); ++node) {
+    const auto at = static_cast<size_t>(node);
+    const int32_t parent = trie.parent(node), id = parent < 0 ? -1 : trie.value(node);
+    ids_[at] = id;
+    nodes_[at] = {trie.base(node), parent,
+                  id < 0 || node == Trie::kRoot ? std::numeric_limits<double>::quiet_NaN()
+                                                : pieces[static_cast<size_t>(id)].second};
+  }
+  std::string utf8;
+  for (char32_t c = 0; c < kFirsts; ++c) {
+    utf8.clear();
+    if (c < 0xD800 || c >= 0xE000) append_utf8(utf8, c);
+    first_.push_back(utf8.empty() ? -1 : trie.walk(Trie::kRoot, utf8));
+  }
+}
+
+int32_t Unigram::find(std::string_view token) const {
+  int32_t node = Trie::kRoot;
+  for (size_t at = 0; at < token.size() && node >= 0; ++at) node = step(node, token[at]);
+  return node < 0 ? -1 : ids_[static_cast<size_t>(node)];
 }
 
 void Unigram::search(std::string_view word, Space& space) const {
   space.ends.assign(word.size() + 1, {});
   Space::Best* const ends = space.ends.data();
   ends[0].score = 0;
-  const auto size = static_cast<int32_t>(word.size());
-  for (int32_t begin = 0; begin < size;) {
+  const size_t size = word.size();
+  for (size_t begin = 0; begin < size;) {
     const double before = ends[begin].score;
-    const auto take = [&](int32_t end, double score, int32_t id) {
+    const auto take = [&](size_t end, double score, int32_t node) {
       Space::Best& best = ends[end];
       const double sum = score + before;
-      if (best.begin < 0 || sum > best.score) best = {sum, begin, id};  // the first of equals stays
+      if (best.begin < 0 || sum > best.score)  // the first of equals stays
+        best = {sum, static_cast<int32_t>(begin), node};
     };
-    const int32_t next = begin + decode_utf8(word, static_cast<size_t>(begin)).bytes;
-    bool one = false;  // whether a piece is this code point alone
+    const CodePoint c = decode_utf8(word, begin);
+    size_t at = begin + static_cast<size_t>(c.bytes);
+    const size_t next = at;
     int32_t node = Trie::kRoot;
-    for (int32_t at = begin; at < size;) {
-      node = trie_.step(node, static_cast<unsigned char>(word[static_cast<size_t>(at)]));
-      if (node < 0) break;
-      ++at;
-      const int32_t id = trie_.value(node);
-      if (id < 0) continue;
-      take(at, scores_[static_cast<size_t>(id)], id);
-      one |= at == next;
-    }
-    if (!one) {
+    if (c.value < kFirsts)
+      node = first_[c.value];
+    else
+      for (size_t i = begin; i < at && node >= 0; ++i) node = step(node, word[i]);
+    if (node < 0 || std::isnan(nodes_[static_cast<size_t>(node)].score)) {
+      // No piece is this code point alone.
       if (!options_.unknown)
         fail(Code::kTokenizer, "tokenize: want a piece for every code point, got none for \"",
-             word.substr(static_cast<size_t>(begin), static_cast<size_t>(next - begin)),
-             "\", and the model has no unknown piece");
-      take(next, unknown_score_, *options_.unknown);
+             word.substr(begin, next - begin), "\", and the model has no unknown piece");
+      take(next, unknown_score_, kUnknown);
+    }
+    while (node >= 0) {
+      const double score = nodes_[static_cast<size_t>(node)].score;
+      if (!std::isnan(score)) take(at, score, node);
+      node = at < size ? step(node, word[at++]) : -1;
     }
     begin = next;
   }
@@ -97,10 +131,10 @@ void Unigram::tokenize(std::string_view word, std::vector<Piece>& pieces, Space&
   space.pieces.clear();  // last first
   for (auto end = static_cast<int32_t>(word.size()); end > 0;) {
     const Space::Best& best = space.ends[static_cast<size_t>(end)];
-    const bool unknown = best.id == options_.unknown;
+    const int32_t id = id_of(best);
     // Unknown pieces side by side are one.
-    if (!unknown || space.pieces.empty() || space.pieces.back().id != best.id)
-      space.pieces.push_back({best.id, end});
+    if (id != options_.unknown || space.pieces.empty() || space.pieces.back().id != id)
+      space.pieces.push_back({id, end});
     end = best.begin;
   }
   int32_t begin = 0;
@@ -116,7 +150,7 @@ void Unigram::tokenize(std::string_view word, std::vector<Piece>& pieces, Space&
 
 // What was unknown in parts may be a piece as a whole: the library looks it up.
 void Unigram::add_unknown(std::string_view text, int32_t end, std::vector<Piece>& pieces) const {
-  const int32_t whole = trie_.find(text);
+  const int32_t whole = find(text);
   if (whole < 0 && options_.byte_fallback) {
     const auto id = [&](char c) { return bytes_[static_cast<unsigned char>(c)]; };
     if (std::all_of(text.begin(), text.end(), [&](char c) { return id(c) >= 0; })) {
@@ -128,7 +162,7 @@ void Unigram::add_unknown(std::string_view text, int32_t end, std::vector<Piece>
 }
 
 std::optional<int32_t> Unigram::token_id(std::string_view token) const {
-  const int32_t found = trie_.find(token);
+  const int32_t found = find(token);
   return found < 0 ? std::nullopt : std::optional(found);
 }
 

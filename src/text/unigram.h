@@ -31,7 +31,7 @@ class Unigram final : public Model {
     struct Best {
       double score;
       int32_t begin = -1;  // of the piece that ends here; -1: none does
-      int32_t id = 0;
+      int32_t node = 0;    // of the piece, or kUnknown
     };
     std::vector<Best> ends;  // by byte
     std::vector<Piece> pieces;
@@ -49,9 +49,29 @@ class Unigram final : public Model {
   void search(std::string_view word, Space& space) const;
   void add_unknown(std::string_view text, int32_t end, std::vector<Piece>& pieces) const;
 
+  // A node of the trie with what the search asks of it, side by side: to get at it is a cache miss.
+  struct Node {
+    int32_t base;
+    int32_t parent;
+    double score;  // of the piece that ends here; not a number: none does
+  };
+  static constexpr int32_t kUnknown = -1;
+
+  // A trie's step; -1 if there is none.
+  int32_t step(int32_t node, char byte) const {
+    const int32_t next = nodes_[static_cast<size_t>(node)].base ^ static_cast<unsigned char>(byte);
+    return nodes_[static_cast<size_t>(next)].parent == node ? next : -1;
+  }
+  int32_t find(std::string_view token) const;
+  int32_t id_of(const Space::Best& best) const {
+    return best.node == kUnknown ? *options_.unknown : ids_[static_cast<size_t>(best.node)];
+  }
+  void add_nodes(const Trie& trie, const std::vector<std::pair<std::string, double>>& pieces);
+
   std::vector<std::string> tokens_;  // by id
-  std::vector<double> scores_;
-  Trie trie_;
+  std::vector<Node> nodes_;
+  std::vector<int32_t> ids_;    // by node, of the piece that ends there, or -1
+  std::vector<int32_t> first_;  // by code point below U+10000: the node that it leads to, or -1
   UnigramOptions options_;
   double unknown_score_;
   std::vector<int32_t> bytes_;  // ids of <0x00> to <0xFF>, or -1
