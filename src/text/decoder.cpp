@@ -374,6 +374,10 @@ std::unique_ptr<Decoder> make_word_piece_decoder(std::string prefix, bool cleanu
   return std::make_unique<WordPieceDecoder>(std::move(prefix), cleanup);
 }
 
+std::unique_ptr<Decoder> make_metaspace_decoder(const MetaspaceOptions& options) {
+  return std::make_unique<Metaspace>(options);
+}
+
 std::unique_ptr<Decoder> make_space_decoder() { return std::make_unique<SpaceDecoder>(); }
 
 std::unique_ptr<Decoder> make_decoder(const Json& json) {
@@ -381,7 +385,7 @@ std::unique_ptr<Decoder> make_decoder(const Json& json) {
   if (type == "WordPiece")
     return make_word_piece_decoder(json.string("prefix", "##"), json.boolean("cleanup", true));
   if (type == "ByteLevel") return std::make_unique<ByteLevel>();
-  if (type == "Metaspace") return std::make_unique<Metaspace>(metaspace_options(json));
+  if (type == "Metaspace") return make_metaspace_decoder(metaspace_options(json));
   if (type == "Replace")
     return std::make_unique<Replace>(Pattern::from_json(json.at("pattern")),
                                      std::string(json.string("content")));

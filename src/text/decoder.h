@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "text/decode_stage.h"
+#include "text/pre_tokenizer.h"
 
 namespace winnow {
 
@@ -29,6 +30,9 @@ class Decoder {
 // WordPiece: joins continued words, a space between others; `cleanup` closes up punctuation and
 // English contractions.
 std::unique_ptr<Decoder> make_word_piece_decoder(std::string prefix, bool cleanup);
+
+// Metaspace: marks are spaces again, but the one put before the text.
+std::unique_ptr<Decoder> make_metaspace_decoder(const MetaspaceOptions& options);
 
 // Tokens with a space between: what a file without a decoder means.
 std::unique_ptr<Decoder> make_space_decoder();

@@ -305,6 +305,15 @@ std::unique_ptr<Normalizer> make_bert_normalizer(const BertOptions& options) {
   return std::make_unique<Bert>(options);
 }
 
+std::unique_ptr<Normalizer> make_sentence_piece_normalizer(std::optional<CharMap> map,
+                                                           char32_t mark) {
+  std::vector<std::unique_ptr<Normalizer>> parts;
+  if (map) parts.push_back(std::make_unique<Precompiled>(std::move(*map)));
+  parts.push_back(std::make_unique<Strip>(false, true));
+  parts.push_back(std::make_unique<Replace>(Pattern::repeated(U' ', 2), std::u32string(1, mark)));
+  return std::make_unique<Sequence>(std::move(parts));
+}
+
 BertOptions bert_options(const Json& json, const BertOverrides& overrides) {
   BertOptions options;
   options.clean_text = json.boolean("clean_text", true);

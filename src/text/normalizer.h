@@ -79,6 +79,11 @@ class Normalizer {
 // BERT's normalizer with these options.
 std::unique_ptr<Normalizer> make_bert_normalizer(const BertOptions& options);
 
+// What transformers puts in place of SentencePiece's normalizer: the character map, if there is
+// one; no white space at the end; runs of spaces one mark.
+std::unique_ptr<Normalizer> make_sentence_piece_normalizer(std::optional<CharMap> map,
+                                                           char32_t mark);
+
 // From the "normalizer" member of a tokenizer.json. Throws kUnsupported naming the key and the
 // type.
 std::unique_ptr<Normalizer> make_normalizer(const Json& json);

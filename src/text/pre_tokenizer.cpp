@@ -279,6 +279,10 @@ class Sequence final : public PreTokenizer {
 
 std::unique_ptr<PreTokenizer> make_bert_pre_tokenizer() { return std::make_unique<Bert>(); }
 
+std::unique_ptr<PreTokenizer> make_metaspace(const MetaspaceOptions& options) {
+  return std::make_unique<Metaspace>(options);
+}
+
 MetaspaceOptions metaspace_options(const Json& json) {
   MetaspaceOptions options;
   const std::u32string mark = decode(json.string("replacement", "\u2581"), 0).text;
@@ -318,7 +322,7 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json) {
     return std::make_unique<ByteLevel>(json.boolean("add_prefix_space", true),
                                        json.boolean("use_regex", true));
   if (type == "Digits") return std::make_unique<Digits>(json.boolean("individual_digits", false));
-  if (type == "Metaspace") return std::make_unique<Metaspace>(metaspace_options(json));
+  if (type == "Metaspace") return make_metaspace(metaspace_options(json));
   if (type == "Sequence") {
     std::vector<std::unique_ptr<PreTokenizer>> parts;
     const Json list = json.at("pretokenizers");

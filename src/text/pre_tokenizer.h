@@ -60,6 +60,8 @@ class PreTokenizer {
 // Splits at white space and around every punctuation mark.
 std::unique_ptr<PreTokenizer> make_bert_pre_tokenizer();
 
+std::unique_ptr<PreTokenizer> make_metaspace(const MetaspaceOptions& options);
+
 // From the "pre_tokenizer" member of a tokenizer.json. Throws kUnsupported naming the key and the
 // type.
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json);

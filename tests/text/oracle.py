@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -257,7 +258,16 @@ def find_tokenizers(shared, models, folder):
     xlm = read(path)
     found.append(("xlm-roberta", path, wheel(xlm), 16))
     chars = next(part for part in xlm["normalizer"]["normalizers"] if part["type"] == "Precompiled")
-    for name, made in unigram_variants(xlm, chars).items():
+    # A model's scores are floats; the tokenizer.json beside it has them in six digits.
+    single = lambda score: struct.unpack("f", struct.pack("f", score))[0]
+    floats = copy.deepcopy(xlm)
+    floats["model"]["vocab"] = [[piece, single(score)] for piece, score in xlm["model"]["vocab"]]
+    model = folder / "sentencepiece"
+    model.mkdir()
+    for file in ("sentencepiece.bpe.model", "config.json"):
+        (model / file).symlink_to(path.parent / file)
+    found.append(("sentencepiece", model, wheel(floats), 4))
+    for name, made in {"floats": floats, **unigram_variants(xlm, chars)}.items():
         path = folder / f"{name}.json"
         path.write_text(json.dumps(made))
         found.append((name, path, wheel(made), 2))
