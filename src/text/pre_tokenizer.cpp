@@ -17,7 +17,7 @@ enum class Kind { kDropped, kAlone, kFirst, kSecond };
 
 // Splits by a kind for each code point.
 template <typename KindOf>
-void split_by(Normalized& n, std::vector<Word>& words, KindOf kind_of) {
+void split_by(const Normalized& n, std::vector<Word>& words, KindOf kind_of) {
   std::vector<Word> out;
   for (const Word& word : words) {
     Kind last = Kind::kDropped;
@@ -33,7 +33,6 @@ void split_by(Normalized& n, std::vector<Word>& words, KindOf kind_of) {
     }
   }
   words = std::move(out);
-  n.first = n.text.empty() ? n.first : n.origin[0].start;  // a word no longer is the whole text
 }
 
 class Bert final : public PreTokenizer {
@@ -216,7 +215,7 @@ class Metaspace final : public PreTokenizer {
     for (const Word& word : words) {
       size_t begin = out.text.size();
       const char32_t head = n.text[word.begin];
-      if (head != options_.mark && head != U' ' && prepends(original_begin(n, word))) {
+      if (head != options_.mark && head != U' ' && prepends(n.origin[word.begin].start)) {
         out.text += options_.mark;
         out.origin.push_back(n.origin[word.begin]);
       }

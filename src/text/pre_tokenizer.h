@@ -18,16 +18,14 @@ struct Word {
   size_t begin, end;
 };
 
-// Where in the original text, in code points, a word begins: one that is the whole text so far
-// begins where that does, whatever a normalizer took off its front.
-inline int32_t original_begin(const Normalized& n, const Word& word) {
-  return word.begin == 0 ? n.first : n.origin[word.begin].start;
-}
-
 // The options of a "Metaspace" component, pre-tokenizer or decoder.
 struct MetaspaceOptions {
-  enum class Prepend { kAlways, kFirst, kNever };  // kFirst: to the word that begins the text
-  char32_t mark = 0x2581;                          // what stands for a space
+  enum class Prepend {
+    kAlways,
+    kFirst,
+    kNever
+  };                       // kFirst: to the word that stands for the text's first code point
+  char32_t mark = 0x2581;  // what stands for a space
   Prepend prepend = Prepend::kAlways;
   bool split = true;
 };
