@@ -70,6 +70,7 @@ def main():
     parser.add_argument("--bench", default="build/release/bench/text/bench_tokenizer", help="the binary")
     parser.add_argument("--model", help="a folder with tokenizer.json; default: bge-small-en of $WINNOW_MODELS")
     parser.add_argument("--max-length", type=int, default=512)
+    parser.add_argument("--only", help="the runs whose name has this in it, such as qwen")
     parser.add_argument("--rival", nargs=2, metavar=("TOKENIZER", "TEXTS"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.rival:
@@ -78,7 +79,12 @@ def main():
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
     models = pathlib.Path(os.environ.get("WINNOW_MODELS", cache / "winnow/models"))
     english, zh = pathlib.Path(args.model or models / "bge-small-en"), shared / "data/tokenizers/bge-small-zh"
-    for name, make, model in (("scifact", scifact, english), ("chinese", chinese, zh), ("hostile", hostile, english)):
+    qwen = shared / "data/tokenizers/qwen2.5"
+    runs = (("scifact", scifact, english), ("chinese", chinese, zh), ("hostile", hostile, english),
+            ("qwen scifact", scifact, qwen), ("qwen chinese", chinese, qwen), ("qwen hostile", hostile, qwen))
+    for name, make, model in runs:
+        if args.only and args.only not in name:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             texts = pathlib.Path(folder, "texts.jsonl")
             texts.write_text("".join(json.dumps(t, ensure_ascii=False) + "\n" for t in make(shared)), encoding="utf-8")

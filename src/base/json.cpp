@@ -22,7 +22,10 @@ const bj::value& value_of(const void* value) {
 }
 
 std::string child_path(const std::string& path, std::string_view key) {
-  return cat(path, path.ends_with(": ") ? "" : ".", key);
+  // Not through a stream: a vocabulary has a hundred thousand of these.
+  std::string out;
+  out.reserve(path.size() + 1 + key.size());
+  return out.append(path).append(path.ends_with(": ") ? "" : ".").append(key);
 }
 
 template <typename Number>
@@ -111,7 +114,7 @@ Json Json::operator[](size_t index) const {
   const bj::array& a = value_of(value_).get_array();
   if (index >= a.size())
     fail(Code::kInvalidArgument, path_, ": want element ", index, ", got ", a.size(), " elements");
-  return Json(document_, &a[index], cat(path_, '[', index, ']'));
+  return Json(document_, &a[index], path_ + '[' + std::to_string(index) + ']');
 }
 
 std::vector<std::pair<std::string_view, Json>> Json::members() const {

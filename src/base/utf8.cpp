@@ -74,6 +74,18 @@ void append_utf8(std::string& text, char32_t c) {
   }
 }
 
+size_t unfinished_utf8(std::string_view text) {
+  for (size_t bytes = 1; bytes <= 3 && bytes <= text.size(); ++bytes) {
+    const size_t at = text.size() - bytes;
+    const auto lead = static_cast<unsigned char>(text[at]);
+    if ((lead & 0xC0) == 0x80) continue;
+    // Ill-formed only where the text ends.
+    const bool begins = lead >= 0xC2 && lead <= 0xF4;
+    return begins && sequence(text, at) == -static_cast<int>(bytes) ? bytes : 0;
+  }
+  return 0;
+}
+
 std::string repair_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -43,6 +43,9 @@ inline int64_t code_points(std::string_view text) {
 // U+10FFFF.
 void append_utf8(std::string& text, char32_t code_point);
 
+// How many bytes at the end of a text begin a character that more bytes could complete, 0 to 3.
+size_t unfinished_utf8(std::string_view text);
+
 // Replaces every maximal ill-formed sequence with U+FFFD, as WHATWG's decoder does.
 std::string repair_utf8(std::string_view text);
 

@@ -11,8 +11,6 @@
 namespace winnow {
 namespace {
 
-constexpr size_t kFew = 40;  // symbols up to which looking at all of them beats a heap
-
 std::string byte_token(int byte) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   return {'<', '0', 'x', kHex[byte >> 4], kHex[byte & 15], '>'};
@@ -42,7 +40,7 @@ std::vector<MergeTable::Row> rows(const Vocabulary& vocabulary, const Bpe::Merge
 }  // namespace
 
 MergeTable::MergeTable(const std::vector<Row>& rows)
-    : shift_(64 - std::bit_width(2 * rows.size() + 2)),
+    : shift_(64 - std::bit_width(rows.size() + rows.size() / 2 + 2)),
       mask_((size_t{1} << (64 - shift_)) - 1),
       slots_(mask_ + 1) {
   for (size_t rank = 0; rank < rows.size(); ++rank) {
@@ -122,19 +120,9 @@ void Bpe::characters(std::string_view word, std::vector<Symbol>& symbols) const 
   flush();
 }
 
-void Bpe::merge(std::vector<Symbol>& symbols) const {
-  if (symbols.size() < 2) return;
-  if (symbols.size() <= kFew)
-    merge_few(symbols);
-  else
-    merge_many(symbols);
-}
-
-void Bpe::merge_few(std::vector<Symbol>& symbols) const {
-  // next[i]: what symbols i and i + 1 become.
-  std::array<MergeTable::Merge, kFew> next;
+// next[i]: what symbols i and i + 1 become.
+void Bpe::merge_few(std::vector<Symbol>& symbols, MergeTable::Merge* next) const {
   size_t count = symbols.size();
-  for (size_t i = 0; i + 1 < count; ++i) next[i] = merges_.find(symbols[i].id, symbols[i + 1].id);
   while (count > 1) {
     size_t best = 0;
     // As unsigned numbers, pairs that do not merge are the last of all.

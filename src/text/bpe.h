@@ -2,6 +2,7 @@
 // first. Immutable and thread-safe. Source: the `tokenizers` library, models/bpe.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,6 +37,7 @@ class MergeTable {
   };
   explicit MergeTable(const std::vector<Row>& rows);
 
+  // What a pair becomes.
   Merge find(int32_t left, int32_t right) const {
     const uint64_t key = key_of(left, right);
     for (size_t at = place(key);; at = (at + 1) & mask_) {
@@ -43,9 +45,6 @@ class MergeTable {
       if (slot.key == key) return slot.merge;
       if (slot.key == kEmpty) return {};
     }
-  }
-  void prefetch(int32_t left, int32_t right) const {
-    __builtin_prefetch(&slots_[place(key_of(left, right))]);
   }
 
  private:
@@ -86,12 +85,26 @@ class Bpe final : public Model {
   std::optional<std::string_view> token(int32_t id) const override { return vocabulary_.token(id); }
 
   const BpeOptions& options() const { return options_; }
-  // Merges neighbours until none merges. Time n log n in their number.
-  void merge(std::vector<Symbol>& symbols) const;
+  // Merges neighbours until none merges. Time n log n in their number. `pair` says what two symbols
+  // next to each other at the beginning become.
+  template <typename Pair>
+  void merge(std::vector<Symbol>& symbols, Pair pair) const {
+    if (symbols.size() < 2) return;
+    if (symbols.size() > kFew) return merge_many(symbols);
+    std::array<MergeTable::Merge, kFew> next;
+    for (size_t i = 0; i + 1 < symbols.size(); ++i) next[i] = pair(i);
+    merge_few(symbols, next.data());
+  }
+  void merge(std::vector<Symbol>& symbols) const {
+    merge(symbols, [&](size_t i) { return merges_.find(symbols[i].id, symbols[i + 1].id); });
+  }
+  const MergeTable& merges() const { return merges_; }
 
  private:
+  static constexpr size_t kFew = 40;  // symbols up to which looking at all of them beats a heap
+
   void characters(std::string_view word, std::vector<Symbol>& symbols) const;
-  void merge_few(std::vector<Symbol>& symbols) const;
+  void merge_few(std::vector<Symbol>& symbols, MergeTable::Merge* next) const;
   void merge_many(std::vector<Symbol>& symbols) const;
 
   Vocabulary vocabulary_;

@@ -2,7 +2,9 @@
 // the other files transformers' BertTokenizerFast.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -20,6 +22,14 @@ std::shared_ptr<const Tokenizer> load_tokenizer_json(const Json& root, std::stri
 // `config` is tokenizer_config.json, or null without one.
 std::shared_ptr<const Tokenizer> load_vocab_txt(std::string_view vocab, std::string_view what,
                                                 const Json* config);
+
+// The pipeline that transformers makes of a SentencePiece model (its bytes; `path` names it in
+// errors): XLM-R's where config.json or tokenizer_config.json (null without one) say so, otherwise
+// the model's own ids with nothing around a text. Throws kUnsupported for a model that is not
+// Unigram, or a model_type that has another pipeline.
+std::shared_ptr<const Tokenizer> load_sentence_piece(std::span<const std::byte> bytes,
+                                                     const std::string& path, const Json* config,
+                                                     const Json* tokenizer_config);
 
 // The keys of a tokenizer_config.json that win over tokenizer.json.
 BertOverrides bert_overrides(const Json& config);

@@ -13,7 +13,7 @@
 namespace winnow {
 
 // A token of a word, and the byte of the word before which it ends; it begins where the one before
-// it ends.
+// it ends, and one that ends there too stands for the same bytes.
 struct Piece {
   int32_t id;
   int32_t end;

@@ -5,6 +5,8 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "text/char_map.h"
+#include "text/pattern.h"
 #include "text/unicode.h"
 
 namespace winnow {
@@ -71,19 +73,19 @@ std::vector<Change> composed(const std::vector<Change>& in) {
   return out;
 }
 
-enum class Form { kNfd, kNfc, kNfkd, kNfkc };
-
 class UnicodeForm final : public Normalizer {
  public:
-  explicit UnicodeForm(Form form) : form_(form) {}
+  explicit UnicodeForm(NormalForm form) : form_(form) {}
   void apply(Normalized& n) const override {
-    std::vector<Change> to = decomposed(n.text, form_ == Form::kNfkd || form_ == Form::kNfkc);
-    if (form_ == Form::kNfc || form_ == Form::kNfkc) to = composed(to);
+    std::vector<Change> to =
+        decomposed(n.text, form_ == NormalForm::kNfkd || form_ == NormalForm::kNfkc);
+    if (form_ == NormalForm::kNfc || form_ == NormalForm::kNfkc) to = composed(to);
     rewrite(n, to);
   }
+  bool leaves(std::string_view text) const override { return surely_normal(text, form_); }
 
  private:
-  Form form_;
+  NormalForm form_;
 };
 
 class Lowercase final : public Normalizer {
@@ -116,6 +118,11 @@ class Strip final : public Normalizer {
     n.text = n.text.substr(begin, end - begin);
     n.origin = {n.origin.begin() + begin, n.origin.begin() + end};
   }
+  // Once runs are marks, none of theirs is taken off.
+  bool follows(SpacedMap& before, char32_t) const override {
+    before.strip_right |= right_;
+    return !left_ && !before.joins;
+  }
 
  private:
   bool left_, right_;
@@ -143,7 +150,7 @@ class Bert final : public Normalizer {
       rewrite(n, to);
     }
     if (options_.strip_accents) {
-      UnicodeForm(Form::kNfd).apply(n);
+      UnicodeForm(NormalForm::kNfd).apply(n);
       keep_if(n, [](char32_t c) { return !has(c, kNonspacingMarkBit); });
     }
     if (options_.lower_case) Lowercase().apply(n);
@@ -154,11 +161,108 @@ class Bert final : public Normalizer {
   BertOptions options_;
 };
 
+class Precompiled final : public Normalizer {
+ public:
+  explicit Precompiled(CharMap map) : map_(std::make_shared<const CharMap>(std::move(map))) {}
+  std::optional<SpacedMap> spaced_map(char32_t) const override { return SpacedMap{map_}; }
+  void apply(Normalized& n) const override {
+    std::string utf8;
+    for (const char32_t c : n.text) append_utf8(utf8, c);
+    Changes changes;
+    map_->apply(utf8, changes);
+    if (changes.modified) rewrite(n, changes.to);
+  }
+
+ private:
+  // What a cluster loses counts as taken off after the last code point before: one of its own, or,
+  // if it becomes nothing, of what came before it; at the front of a text the loss is forgotten and
+  // later origins lag. The library's arithmetic, kept for its offsets.
+  struct Changes {
+    std::vector<Change> to;
+    bool modified = false;
+
+    void keep(std::string_view text) {
+      for (size_t at = 0; at < text.size();) {
+        const CodePoint c = decode_utf8(text, at);
+        at += static_cast<size_t>(c.bytes);
+        to.emplace_back(c.value, 0);
+      }
+    }
+    void replace(int old, std::string_view text) {
+      modified = true;
+      for (size_t at = 0; at < text.size();) {
+        const CodePoint c = decode_utf8(text, at);
+        at += static_cast<size_t>(c.bytes);
+        to.emplace_back(c.value, --old >= 0 ? 0 : 1);
+      }
+      if (old > 0 && !to.empty()) to.back().second -= old;
+    }
+  };
+
+  std::shared_ptr<const CharMap> map_;
+};
+
+// What is put in stands for the last code point that it replaces.
+class Replace final : public Normalizer {
+ public:
+  Replace(Pattern pattern, std::u32string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+  void apply(Normalized& n) const override {
+    auto match = pattern_.find(n.text, 0);
+    if (!match) return;
+    Normalized out;
+    out.first = n.first;
+    size_t done = 0;
+    const auto keep_to = [&](size_t end) {
+      out.text.append(n.text, done, end - done);
+      out.origin.insert(out.origin.end(), n.origin.begin() + static_cast<std::ptrdiff_t>(done),
+                        n.origin.begin() + static_cast<std::ptrdiff_t>(end));
+    };
+    for (; match; match = pattern_.find(n.text, done)) {
+      keep_to(match->first);
+      done = match->second;
+      out.text += content_;
+      out.origin.insert(out.origin.end(), content_.size(), n.origin[done - 1]);
+    }
+    keep_to(n.text.size());
+    n = std::move(out);
+  }
+  bool follows(SpacedMap& before, char32_t mark) const override {
+    if (pattern_ != Pattern::repeated(U' ', 2)) return false;
+    before.joins = true;
+    return content_ == U" " || content_ == std::u32string(1, mark);
+  }
+
+ private:
+  Pattern pattern_;
+  std::u32string content_;
+};
+
+// What is put before a text stands for its first code point.
+class Prepend final : public Normalizer {
+ public:
+  explicit Prepend(std::u32string text) : text_(std::move(text)) {}
+  void apply(Normalized& n) const override {
+    if (n.text.empty()) return;
+    n.text.insert(0, text_);
+    n.origin.insert(n.origin.begin(), text_.size(), Offset(n.origin[0]));
+  }
+
+ private:
+  std::u32string text_;
+};
+
 class Sequence final : public Normalizer {
  public:
   explicit Sequence(std::vector<std::unique_ptr<Normalizer>> parts) : parts_(std::move(parts)) {}
   void apply(Normalized& n) const override {
     for (const auto& part : parts_) part->apply(n);
+  }
+  std::optional<SpacedMap> spaced_map(char32_t mark) const override {
+    auto out = parts_.empty() ? std::nullopt : parts_[0]->spaced_map(mark);
+    for (size_t i = 1; out && i < parts_.size(); ++i)
+      if (!parts_[i]->follows(*out, mark)) return std::nullopt;
+    return out;
   }
 
  private:
@@ -201,6 +305,15 @@ std::unique_ptr<Normalizer> make_bert_normalizer(const BertOptions& options) {
   return std::make_unique<Bert>(options);
 }
 
+std::unique_ptr<Normalizer> make_sentence_piece_normalizer(std::optional<CharMap> map,
+                                                           char32_t mark) {
+  std::vector<std::unique_ptr<Normalizer>> parts;
+  if (map) parts.push_back(std::make_unique<Precompiled>(std::move(*map)));
+  parts.push_back(std::make_unique<Strip>(false, true));
+  parts.push_back(std::make_unique<Replace>(Pattern::repeated(U' ', 2), std::u32string(1, mark)));
+  return std::make_unique<Sequence>(std::move(parts));
+}
+
 BertOptions bert_options(const Json& json, const BertOverrides& overrides) {
   BertOptions options;
   options.clean_text = json.boolean("clean_text", true);
@@ -227,13 +340,21 @@ std::unique_ptr<Normalizer> make_normalizer(const Json& json) {
   if (type == "StripAccents") return std::make_unique<StripAccents>();
   if (type == "Strip")
     return std::make_unique<Strip>(json.boolean("strip_left"), json.boolean("strip_right"));
-  if (type == "NFD") return std::make_unique<UnicodeForm>(Form::kNfd);
-  if (type == "NFC") return std::make_unique<UnicodeForm>(Form::kNfc);
-  if (type == "NFKD") return std::make_unique<UnicodeForm>(Form::kNfkd);
-  if (type == "NFKC") return std::make_unique<UnicodeForm>(Form::kNfkc);
+  if (type == "Precompiled") {
+    const Json map = json.at("precompiled_charsmap");
+    return std::make_unique<Precompiled>(CharMap::from_base64(map.string(), map.path()));
+  }
+  if (type == "Replace")
+    return std::make_unique<Replace>(Pattern::from_json(json.at("pattern")),
+                                     decode(json.string("content"), 0).text);
+  if (type == "Prepend") return std::make_unique<Prepend>(decode(json.string("prepend"), 0).text);
+  if (type == "NFD") return std::make_unique<UnicodeForm>(NormalForm::kNfd);
+  if (type == "NFC") return std::make_unique<UnicodeForm>(NormalForm::kNfc);
+  if (type == "NFKD") return std::make_unique<UnicodeForm>(NormalForm::kNfkd);
+  if (type == "NFKC") return std::make_unique<UnicodeForm>(NormalForm::kNfkc);
   fail(Code::kUnsupported, json.path(),
        ": want a normalizer of BertNormalizer, Sequence, Lowercase, StripAccents, Strip, NFD, NFC, "
-       "NFKD, NFKC, got ",
+       "NFKD, NFKC, Precompiled, Replace, Prepend, got ",
        type);
 }
 

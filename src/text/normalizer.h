@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "text/char_map.h"
 #include "text/tokenizer.h"
 
 namespace winnow {
@@ -53,10 +54,23 @@ struct BertOverrides {
 // The options of a "BertNormalizer" component.
 BertOptions bert_options(const Json& json, const BertOverrides& overrides = {});
 
+// What XLM-R's normalizers come to: a character map, then some rules for spaces.
+struct SpacedMap {
+  std::shared_ptr<const CharMap> map;
+  bool strip_right = false;  // white space is taken off the end
+  bool joins = false;        // two spaces or more become one, or one mark
+};
+
 class Normalizer {
  public:
   virtual ~Normalizer() = default;
   virtual void apply(Normalized& n) const = 0;
+  // True only when it leaves a text (well-formed UTF-8) as it is.
+  virtual bool leaves(std::string_view) const { return false; }
+  // If it is one, given the mark that stands for a space.
+  virtual std::optional<SpacedMap> spaced_map(char32_t /*mark*/) const { return std::nullopt; }
+  // Adds what it does to what those before it in a sequence do; false if it is something else.
+  virtual bool follows(SpacedMap& /*before*/, char32_t /*mark*/) const { return false; }
   virtual std::optional<BertOptions> bert() const {
     return std::nullopt;
   }  // its options, if it is BERT's
@@ -64,6 +78,11 @@ class Normalizer {
 
 // BERT's normalizer with these options.
 std::unique_ptr<Normalizer> make_bert_normalizer(const BertOptions& options);
+
+// What transformers puts in place of SentencePiece's normalizer: the character map, if there is
+// one; no white space at the end; runs of spaces one mark.
+std::unique_ptr<Normalizer> make_sentence_piece_normalizer(std::optional<CharMap> map,
+                                                           char32_t mark);
 
 // From the "normalizer" member of a tokenizer.json. Throws kUnsupported naming the key and the
 // type.

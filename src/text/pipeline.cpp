@@ -65,6 +65,12 @@ Pipeline::Pipeline(PipelineParts parts) : parts_(std::move(parts)) {
   const bool splits = parts_.pre_tokenizer && parts_.pre_tokenizer->bert();
   if (bert && splits && word_piece && parts_.added.normalized().empty())
     bert_ = std::make_unique<BertPass>(*bert, word_piece);
+  const auto plan = parts_.pre_tokenizer ? parts_.pre_tokenizer->byte_level() : std::nullopt;
+  if (const auto bpe = std::dynamic_pointer_cast<const Bpe>(parts_.model); bpe && plan)
+    byte_level_ = ByteLevelPass::make(*plan, bpe);
+  if (const auto unigram = std::dynamic_pointer_cast<const Unigram>(parts_.model);
+      unigram && parts_.added.normalized().empty())
+    unigram_ = UnigramPass::make(parts_.normalizer.get(), parts_.pre_tokenizer.get(), unigram);
 }
 
 TokenSpan Pipeline::tokenize(std::string_view text, bool with_offsets) const {
@@ -75,7 +81,8 @@ TokenSpan Pipeline::tokenize(std::string_view text, bool with_offsets) const {
   parts_.added.raw().split(text, parts);
   CodePointCounter counter(text);
   for (const Part& part : parts) {
-    const int32_t first = with_offsets ? counter.at(part.begin) : 0;
+    // Without offsets it only matters whether the part begins the text.
+    const int32_t first = with_offsets ? counter.at(part.begin) : part.begin > 0;
     if (!part.id) {
       tokenize_part(text.substr(part.begin, part.end - part.begin), first, with_offsets, out);
       continue;
@@ -126,8 +133,12 @@ Offset Pipeline::trimmed(Offset offset, std::string_view token, bool first) cons
 void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_offsets,
                              TokenSpan& out) const {
   if (bert_ && bert_->tokenize(text, first, with_offsets, out)) return;
+  const bool as_it_is = !parts_.normalizer || parts_.normalizer->leaves(text);
+  if (byte_level_ && as_it_is && parts_.added.normalized().empty())
+    return byte_level_->tokenize(text, first, nullptr, with_offsets, out);
+  if (unigram_ && !with_offsets && unigram_->tokenize(text, out.ids)) return;
   Normalized n = winnow::decode(text, first);
-  if (parts_.normalizer) parts_.normalizer->apply(n);
+  if (!as_it_is) parts_.normalizer->apply(n);
   if (parts_.added.normalized().empty())
     return tokenize_normalized(std::move(n), with_offsets, out);
 
@@ -149,6 +160,8 @@ void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_off
 
 void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& out) const {
   if (n.text.empty()) return;
+  if (byte_level_)
+    return byte_level_->tokenize(utf8_of(n.text), n.first, &n.origin, with_offsets, out);
   std::vector<Word> words{{0, n.text.size()}};
   if (parts_.pre_tokenizer) parts_.pre_tokenizer->split(n, words);
   std::string utf8;
@@ -158,11 +171,12 @@ void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& o
     for (size_t i = word.begin; i < word.end; ++i) append_utf8(utf8, n.text[i]);
     pieces.clear();
     parts_.model->tokenize(utf8, pieces);
-    size_t at = 0, c = word.begin;
+    size_t at = 0, c = word.begin, from = c;
     for (const Piece& piece : pieces) {
       out.ids.push_back(piece.id);
       if (!with_offsets) continue;
-      const size_t from = c;
+      if (at < static_cast<size_t>(piece.end))
+        from = c - ((utf8[at] & 0xC0) == 0x80);  // a byte's token has the whole code point
       for (; at < static_cast<size_t>(piece.end); ++at) c += (utf8[at] & 0xC0) != 0x80;
       out.offsets.push_back({n.origin[from].start, n.origin[c - 1].end});
     }
@@ -185,15 +199,53 @@ bool Pipeline::is_special(int32_t id) const {
   return id >= 0 && id < vocab_size() && special_[static_cast<size_t>(id)];
 }
 
-// Ids of no token are left out, as the library does.
+std::optional<std::string_view> Pipeline::decoded(int32_t id, bool skip_special_tokens) const {
+  if (id < 0 || id >= vocab_size() || (skip_special_tokens && is_special(id))) return std::nullopt;
+  return tokens_[static_cast<size_t>(id)];
+}
+
 std::string Pipeline::decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
   std::vector<std::string_view> tokens;
-  for (const int32_t id : ids) {
-    if (id < 0 || id >= vocab_size() || !tokens_[static_cast<size_t>(id)]) continue;
-    if (skip_special_tokens && is_special(id)) continue;
-    tokens.push_back(*tokens_[static_cast<size_t>(id)]);
-  }
+  for (const int32_t id : ids)
+    if (const auto token = decoded(id, skip_special_tokens)) tokens.push_back(*token);
   return parts_.decoder->decode(tokens);
+}
+
+std::string Pipeline::token_bytes(int32_t id) const {
+  const std::string_view text = token(id);
+  return added_[static_cast<size_t>(id)] ? std::string(text)
+                                         : parts_.decoder->bytes(std::string(text));
+}
+
+class Pipeline::Stream final : public DecodeStream {
+ public:
+  Stream(const Pipeline& pipeline, bool skip_special_tokens)
+      : pipeline_(pipeline),
+        skip_special_tokens_(skip_special_tokens),
+        stage_(pipeline.parts_.decoder->stage(true)) {}
+
+  void push(int32_t id, std::string& text) override {
+    const auto token = pipeline_.decoded(id, skip_special_tokens_);
+    if (!token) return;
+    pieces_.clear();
+    stage_->push({std::string(*token)}, pieces_);
+    for (const TokenPiece& piece : pieces_) text += piece.text;
+  }
+  void finish(std::string& text) override {
+    pieces_.clear();
+    stage_->finish(pieces_);
+    for (const TokenPiece& piece : pieces_) text += piece.text;
+  }
+
+ private:
+  const Pipeline& pipeline_;
+  bool skip_special_tokens_;
+  std::unique_ptr<DecodeStage> stage_;
+  std::vector<TokenPiece> pieces_;
+};
+
+std::unique_ptr<DecodeStream> Pipeline::decode_stream(bool skip_special_tokens) const {
+  return std::make_unique<Stream>(*this, skip_special_tokens);
 }
 
 }  // namespace winnow

@@ -9,12 +9,14 @@
 
 #include "text/added_tokens.h"
 #include "text/bert_pass.h"
+#include "text/byte_level_pass.h"
 #include "text/decoder.h"
 #include "text/model.h"
 #include "text/normalizer.h"
 #include "text/post_processor.h"
 #include "text/pre_tokenizer.h"
 #include "text/tokenizer.h"
+#include "text/unigram_pass.h"
 
 namespace winnow {
 
@@ -39,12 +41,19 @@ class Pipeline final : public Tokenizer {
   std::string_view token(int32_t id) const override;
   bool is_special(int32_t id) const override;
   std::string decode(std::span<const int32_t> ids, bool skip_special_tokens) const override;
+  std::string token_bytes(int32_t id) const override;
+  std::unique_ptr<DecodeStream> decode_stream(bool skip_special_tokens) const override;
 
  private:
+  class Stream;
+
   // The tokens of a stretch of text without added tokens of the raw kind.
   void tokenize_part(std::string_view text, int32_t first, bool with_offsets, TokenSpan& out) const;
   void tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& out) const;
 
+  // The token of an id, as decoding has it; empty for one that it leaves out: of no token, as the
+  // library does, or a special one.
+  std::optional<std::string_view> decoded(int32_t id, bool skip_special_tokens) const;
   TokenSpan trimmed(TokenSpan span) const;
   Offset trimmed(Offset offset, std::string_view token, bool first) const;
 
@@ -52,6 +61,8 @@ class Pipeline final : public Tokenizer {
   std::vector<std::optional<std::string_view>> tokens_;  // by id, the added ones too
   std::vector<bool> special_, added_;                    // by id
   std::unique_ptr<const BertPass> bert_;                 // when the components are BERT's own
+  std::unique_ptr<const ByteLevelPass> byte_level_;      // when they are GPT-2's or their kind
+  std::unique_ptr<const UnigramPass> unigram_;           // when they are XLM-R's
 };
 
 }  // namespace winnow

@@ -128,11 +128,9 @@ Template sequence_template(const Json& json, int64_t vocab_size) {
   return out;
 }
 
-Template byte_level_template(const Json& json) {
-  Template out = bare_template();
+void set_trimming(const Json& json, Template& out) {
   out.trims_offsets = json.boolean("trim_offsets", true);
   out.keeps_first_space = out.trims_offsets && json.boolean("add_prefix_space", true);
-  return out;
 }
 
 }  // namespace
@@ -145,11 +143,23 @@ Template bert_template(int32_t cls, int32_t sep) {
   return {{open, a, close}, {open, a, close, {Kind::kSecond, 1}, {Kind::kSpecial, 1, {sep}}}};
 }
 
+Template roberta_template(int32_t cls, int32_t sep) {
+  const TemplatePiece open{Kind::kSpecial, 0, {cls}}, a{Kind::kFirst, 0},
+      close{Kind::kSpecial, 0, {sep}};
+  return {{open, a, close}, {open, a, close, close, {Kind::kSecond, 0}, close}};
+}
+
 Template make_template(const Json& json, int64_t vocab_size) {
   const std::string type = component_type(json);
   if (type == "BertProcessing")  // each of the two is [token, id]
     return bert_template(checked_id(json.at("cls")[1], vocab_size),
                          checked_id(json.at("sep")[1], vocab_size));
+  if (type == "RobertaProcessing") {
+    Template out = roberta_template(checked_id(json.at("cls")[1], vocab_size),
+                                    checked_id(json.at("sep")[1], vocab_size));
+    set_trimming(json, out);
+    return out;
+  }
   if (type == "TemplateProcessing") {
     const Json tokens = json.at("special_tokens"), single = json.at("single"),
                pair = json.at("pair");
@@ -158,10 +168,16 @@ Template make_template(const Json& json, int64_t vocab_size) {
     check(pair, out.pair, 1, 1);
     return out;
   }
-  if (type == "ByteLevel") return byte_level_template(json);
+  if (type == "ByteLevel") {
+    Template out = bare_template();
+    set_trimming(json, out);
+    return out;
+  }
   if (type == "Sequence") return sequence_template(json, vocab_size);
   fail(Code::kUnsupported, json.path(),
-       ": want a post-processor of TemplateProcessing, BertProcessing, ByteLevel, Sequence, got ",
+       ": want a post-processor of TemplateProcessing, BertProcessing, RobertaProcessing, "
+       "ByteLevel, "
+       "Sequence, got ",
        type);
 }
 

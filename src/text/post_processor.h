@@ -36,6 +36,9 @@ Template bare_template();
 // [CLS] A [SEP], [CLS] A [SEP] B [SEP] with B and its end of type 1.
 Template bert_template(int32_t cls, int32_t sep);
 
+// <s> A </s>, <s> A </s> </s> B </s>, all of type 0.
+Template roberta_template(int32_t cls, int32_t sep);
+
 // From the "post_processor" member of a tokenizer.json; ids must be below vocab_size. Throws
 // kUnsupported naming the key and the type, kCorrupt naming the key.
 Template make_template(const Json& json, int64_t vocab_size);

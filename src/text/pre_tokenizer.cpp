@@ -48,6 +48,7 @@ class Bert final : public PreTokenizer {
 
 class WhitespaceSplit final : public PreTokenizer {
  public:
+  bool drops_spaces() const override { return true; }
   void split(Normalized& n, std::vector<Word>& words) const override {
     split_by(n, words,
              [](uint8_t bits) { return bits & kSpaceBit ? Kind::kDropped : Kind::kFirst; });
@@ -173,15 +174,14 @@ class ByteLevel final : public PreTokenizer {
   bool only_writes() const { return !prefix_space_ && !words_; }
 
  private:
-  // A space before each word that does not begin with one; it stands for no character.
+  // A space before each word that does not begin with one; it stands for that word's first.
   static void add_spaces(Normalized& n, std::vector<Word>& words) {
     Normalized out{{}, {}, n.first};
     for (Word& word : words) {
       const size_t begin = out.text.size();
       if (n.text[word.begin] != U' ') {
         out.text += U' ';
-        const int32_t here = n.origin[word.begin].start;
-        out.origin.push_back({here, here});
+        out.origin.push_back(n.origin[word.begin]);
       }
       out.text.append(n.text, word.begin, word.end - word.begin);
       out.origin.insert(out.origin.end(),
@@ -194,6 +194,54 @@ class ByteLevel final : public PreTokenizer {
 
   bool prefix_space_;
   std::optional<Split> words_;
+};
+
+// Makes every space a mark, puts a mark before a word that has none, and splits before each mark.
+class Metaspace final : public PreTokenizer {
+ public:
+  explicit Metaspace(const MetaspaceOptions& options) : options_(options) {}
+  std::optional<MarkedWords> marked_words() const override {
+    if (options_.prepend != MetaspaceOptions::Prepend::kAlways || !options_.split)
+      return std::nullopt;
+    return MarkedWords{options_.mark};
+  }
+
+  void split(Normalized& n, std::vector<Word>& words) const override {
+    Normalized out;
+    out.first = n.first;
+    out.text.reserve(n.text.size() + words.size());
+    out.origin.reserve(n.text.size() + words.size());
+    std::vector<Word> marked;
+    for (const Word& word : words) {
+      size_t begin = out.text.size();
+      const char32_t head = n.text[word.begin];
+      if (head != options_.mark && head != U' ' && prepends(n.origin[word.begin].start)) {
+        out.text += options_.mark;
+        out.origin.push_back(n.origin[word.begin]);
+      }
+      for (size_t i = word.begin; i < word.end; ++i) {
+        const char32_t c = n.text[i] == U' ' ? options_.mark : n.text[i];
+        if (options_.split && c == options_.mark && begin < out.text.size()) {
+          marked.push_back({begin, out.text.size()});
+          begin = out.text.size();
+        }
+        out.text += c;
+        out.origin.push_back(n.origin[i]);
+      }
+      marked.push_back({begin, out.text.size()});
+    }
+    n = std::move(out);
+    words = std::move(marked);
+  }
+
+ private:
+  bool prepends(int32_t begin) const {
+    using Prepend = MetaspaceOptions::Prepend;
+    return options_.prepend == Prepend::kAlways ||
+           (options_.prepend == Prepend::kFirst && begin == 0);
+  }
+
+  MetaspaceOptions options_;
 };
 
 class Sequence final : public PreTokenizer {
@@ -214,6 +262,13 @@ class Sequence final : public PreTokenizer {
       return ByteLevelPlan{.words = *words->words()};
     return std::nullopt;
   }
+  std::optional<MarkedWords> marked_words() const override {
+    auto out = parts_.empty() ? std::nullopt : parts_.back()->marked_words();
+    if (parts_.size() > 2 || (parts_.size() == 2 && !parts_[0]->drops_spaces()))
+      return std::nullopt;
+    if (out && parts_.size() == 2) out->drops_spaces = true;
+    return out;
+  }
 
  private:
   std::vector<std::unique_ptr<PreTokenizer>> parts_;
@@ -222,6 +277,30 @@ class Sequence final : public PreTokenizer {
 }  // namespace
 
 std::unique_ptr<PreTokenizer> make_bert_pre_tokenizer() { return std::make_unique<Bert>(); }
+
+std::unique_ptr<PreTokenizer> make_metaspace(const MetaspaceOptions& options) {
+  return std::make_unique<Metaspace>(options);
+}
+
+MetaspaceOptions metaspace_options(const Json& json) {
+  MetaspaceOptions options;
+  const std::u32string mark = decode(json.string("replacement", "\u2581"), 0).text;
+  if (mark.size() != 1)
+    fail(Code::kCorrupt, json.path(), ".replacement: want one character, got ", mark.size());
+  options.mark = mark[0];
+  const bool prefix = json.boolean("add_prefix_space", true);  // what older files say
+  const std::string scheme = json.string("prepend_scheme", prefix ? "always" : "never");
+  if (!prefix && scheme != "never")
+    fail(Code::kCorrupt, json.path(),
+         ".prepend_scheme: want never as add_prefix_space is false, got ", scheme);
+  if (scheme != "always" && scheme != "first" && scheme != "never")
+    fail(Code::kCorrupt, json.path(), ".prepend_scheme: want always, first or never, got ", scheme);
+  options.prepend = scheme == "always"  ? MetaspaceOptions::Prepend::kAlways
+                    : scheme == "first" ? MetaspaceOptions::Prepend::kFirst
+                                        : MetaspaceOptions::Prepend::kNever;
+  options.split = json.boolean("split", true);
+  return options;
+}
 
 std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json) {
   const std::string type = component_type(json);
@@ -242,6 +321,7 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json) {
     return std::make_unique<ByteLevel>(json.boolean("add_prefix_space", true),
                                        json.boolean("use_regex", true));
   if (type == "Digits") return std::make_unique<Digits>(json.boolean("individual_digits", false));
+  if (type == "Metaspace") return make_metaspace(metaspace_options(json));
   if (type == "Sequence") {
     std::vector<std::unique_ptr<PreTokenizer>> parts;
     const Json list = json.at("pretokenizers");
@@ -250,7 +330,7 @@ std::unique_ptr<PreTokenizer> make_pre_tokenizer(const Json& json) {
   }
   fail(Code::kUnsupported, json.path(),
        ": want a pre-tokenizer of BertPreTokenizer, WhitespaceSplit, Whitespace, Punctuation, "
-       "Split, ByteLevel, Digits, Sequence, got ",
+       "Split, ByteLevel, Digits, Metaspace, Sequence, got ",
        type);
 }
 

@@ -15,31 +15,58 @@ std::shared_ptr<const MappedFile> open_if_there(const std::filesystem::path& pat
   return std::filesystem::exists(path, ignored) ? MappedFile::open(path.string()) : nullptr;
 }
 
+class AtTheEnd final : public DecodeStream {
+ public:
+  AtTheEnd(const Tokenizer& tokenizer, bool skip_special_tokens)
+      : tokenizer_(tokenizer), skip_special_tokens_(skip_special_tokens) {}
+  void push(int32_t id, std::string&) override { ids_.push_back(id); }
+  void finish(std::string& text) override { text += tokenizer_.decode(ids_, skip_special_tokens_); }
+
+ private:
+  const Tokenizer& tokenizer_;
+  bool skip_special_tokens_;
+  std::vector<int32_t> ids_;
+};
+
+std::optional<Json> read_object(const std::filesystem::path& path) {
+  const auto file = open_if_there(path);
+  if (!file) return std::nullopt;
+  Json json = Json::parse(file->text(), file->path());
+  if (!json.is_object()) fail(Code::kCorrupt, file->path(), ": want an object, got ", json.kind());
+  return json;
+}
+
 }  // namespace
+
+std::unique_ptr<DecodeStream> Tokenizer::decode_stream(bool skip_special_tokens) const {
+  return std::make_unique<AtTheEnd>(*this, skip_special_tokens);
+}
 
 std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const std::string& folder) {
   const std::filesystem::path dir(folder);
-  const auto config_file = open_if_there(dir / "tokenizer_config.json");
-  std::optional<Json> config;
-  if (config_file) {
-    config = Json::parse(config_file->text(), config_file->path());
-    if (!config->is_object())
-      fail(Code::kCorrupt, config_file->path(), ": want an object, got ", config->kind());
-  }
+  const auto config = read_object(dir / "tokenizer_config.json");
   try {
     if (const auto file = open_if_there(dir / "tokenizer.json"))
       return load_tokenizer_json(Json::parse(file->text(), file->path()), file->path(),
                                  config ? bert_overrides(*config) : BertOverrides{});
     if (const auto file = open_if_there(dir / "vocab.txt"))
       return load_vocab_txt(file->text(), file->path(), config ? &*config : nullptr);
+    for (const char* name : {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model"})
+      if (const auto file = open_if_there(dir / name)) {
+        const auto model_config = read_object(dir / "config.json");
+        return load_sentence_piece(file->bytes(), file->path(),
+                                   model_config ? &*model_config : nullptr,
+                                   config ? &*config : nullptr);
+      }
   } catch (const Error& error) {
     // The messages name file and key already, but a wrong type in a file is not the caller's
     // mistake.
     if (error.code() == Code::kInvalidArgument) fail(Code::kCorrupt, error.what());
     throw;
   }
-  fail(Code::kNotFound, "load tokenizer: want tokenizer.json or vocab.txt in ", folder,
-       ", got neither");
+  fail(Code::kNotFound,
+       "load tokenizer: want tokenizer.json, vocab.txt or a SentencePiece model in ", folder,
+       ", got none of them");
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view json,

@@ -36,14 +36,23 @@ struct TokenSpan {
   std::vector<Offset> offsets;  // empty unless asked for
 };
 
+// Decoding token by token, behind StreamDecoder.
+class DecodeStream {
+ public:
+  virtual ~DecodeStream() = default;
+  virtual void push(int32_t id, std::string& text) = 0;  // appends what is final now
+  virtual void finish(std::string& text) = 0;            // appends the rest
+};
+
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // Loads a model folder: tokenizer.json, or the same pipeline built from vocab.txt and
-  // tokenizer_config.json. The file's own padding and truncation are ignored: winnow never pads,
-  // and truncates as the request says. Throws kNotFound when the folder has neither, kCorrupt or
-  // kUnsupported naming the file and the component.
+  // Loads a model folder: tokenizer.json, or the same pipeline built from vocab.txt or a
+  // SentencePiece model (sentencepiece.bpe.model, spiece.model, tokenizer.model) and the configs.
+  // The file's own padding and truncation are ignored: winnow never pads, and truncates as the
+  // request says. Throws kNotFound when the folder has none, kCorrupt or kUnsupported naming the
+  // file and the component.
   static std::shared_ptr<const Tokenizer> from_folder(const std::string& folder);
 
   // The text of a tokenizer.json; `what` names it in errors.
@@ -65,6 +74,15 @@ class Tokenizer {
   virtual std::string_view token(int32_t id) const = 0;  // throws kInvalidArgument out of range
   virtual bool is_special(int32_t id) const = 0;         // an added token marked special
   virtual std::string decode(std::span<const int32_t> ids, bool skip_special_tokens) const = 0;
+
+  // The bytes that a token stands for inside a text: byte letters undone, a mark for a space as a
+  // space, <0xNN> as that byte (which need be no UTF-8 alone); added tokens as they are. Throws as
+  // token.
+  virtual std::string token_bytes(int32_t id) const { return std::string(token(id)); }
+
+  // decode() in steps; one that has no steps says all of it at the end. The tokenizer must outlive
+  // it.
+  virtual std::unique_ptr<DecodeStream> decode_stream(bool skip_special_tokens) const;
 };
 
 // Cuts a pair to max_length tokens in all, special tokens included, as the fast tokenizers'

@@ -26,6 +26,12 @@ class Trie {
   // The value of the key that ends here, or -1.
   int32_t value(int32_t node) const { return units_[static_cast<size_t>(node)].value; }
 
+  // For who lays out nodes anew: numbers are below size(), and the child of `node` at a byte is at
+  // base(node) ^ byte if its parent is `node`; that of a number which is no node is -1.
+  int32_t size() const { return static_cast<int32_t>(units_.size()); }
+  int32_t base(int32_t node) const { return units_[static_cast<size_t>(node)].base; }
+  int32_t parent(int32_t node) const { return units_[static_cast<size_t>(node)].parent; }
+
   // Where these bytes lead from a node, or -1.
   int32_t walk(int32_t node, std::string_view bytes) const;
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <iterator>
 #include <memory>
 #include <unordered_map>
+
+#include "base/utf8.h"
 
 namespace winnow {
 namespace {
@@ -32,6 +35,8 @@ constexpr char32_t kLead = 0x1100, kVowel = 0x1161, kTail = 0x11A7;
 constexpr char32_t kLeads = 19, kVowels = 21, kTails = 28;
 
 bool is_hangul(char32_t c) { return c >= kHangulFirst && c <= kHangulLast; }
+
+constexpr uint8_t kOrderedBit = 16;
 
 // Offsets into a flat table of (code point, count, code points...).
 using FlatIndex = std::unordered_map<char32_t, uint32_t>;
@@ -65,6 +70,9 @@ struct Tables {
   FlatIndex lower;  // single lower-case letters, the code point itself
   std::unordered_map<uint64_t, char32_t> composed;
   std::array<bool, kEnd / kPage> plain;
+  // Bit f: the code point may change in form f, or change others; kOrderedBit: a mark, which must
+  // stand in the order of the classes.
+  std::unique_ptr<uint8_t[]> unstable = std::make_unique<uint8_t[]>(kEnd);
 
   Tables() {
     set(kRemoved, kRemovedBit);
@@ -83,6 +91,30 @@ struct Tables {
     for (const Composition& c : kCompositions)
       composed.emplace(pair(c.first, c.second), c.composed);
     find_plain_pages();
+    find_unstable();
+  }
+
+  void find_unstable() {
+    constexpr uint8_t kDecomposed = 1 << static_cast<int>(NormalForm::kNfd),
+                      kComposed = 1 << static_cast<int>(NormalForm::kNfc),
+                      kDecomposedCompatible = 1 << static_cast<int>(NormalForm::kNfkd),
+                      kComposedCompatible = 1 << static_cast<int>(NormalForm::kNfkc);
+    for (const auto& [c, at] : canonical)
+      unstable[c] |= kDecomposed | kComposed | kDecomposedCompatible | kComposedCompatible;
+    for (char32_t c = kHangulFirst; c <= kHangulLast; ++c)
+      unstable[c] |= kDecomposed | kDecomposedCompatible;
+    for (const Composition& c : kCompositions)
+      unstable[c.composed] &= static_cast<uint8_t>(~(kComposed | kComposedCompatible));
+    for (const Composition& c : kCompositions)
+      unstable[c.second] |= kComposed | kComposedCompatible;
+    for (char32_t c = kVowel; c < kVowel + kVowels; ++c)
+      unstable[c] |= kComposed | kComposedCompatible;
+    for (char32_t c = kTail + 1; c < kTail + kTails; ++c)
+      unstable[c] |= kComposed | kComposedCompatible;
+    for (const auto& [c, at] : compatible)
+      unstable[c] |= kDecomposedCompatible | kComposedCompatible;
+    for (const MarkRange& r : kMarks)
+      for (char32_t c = r.first; c <= r.last; ++c) unstable[c] |= kOrderedBit;
   }
 
   void find_plain_pages() {
@@ -149,6 +181,46 @@ Mapping compatibility_decomposition(char32_t code_point) {
   const auto found = tables().compatible.find(code_point);
   if (found == tables().compatible.end()) return canonical_decomposition(code_point);
   return mapping_at(kCompatible + found->second);
+}
+
+bool surely_normal(std::string_view text, NormalForm form) {
+  const uint8_t* const unstable = tables().unstable.get();
+  const auto changes = static_cast<uint8_t>(1 << static_cast<int>(form));
+  uint8_t last_class = 0;
+  for (size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    if (lead < 0x80) {  // stays as it is in every form
+      last_class = 0;
+      ++at;
+      for (uint64_t eight; text.size() - at >= sizeof eight; at += sizeof eight) {
+        std::memcpy(&eight, text.data() + at, sizeof eight);
+        if ((eight & 0x8080808080808080u) != 0) break;
+      }
+      continue;
+    }
+    if (lead >= 0xE4 && lead <= 0xE9) {  // U+4000 to U+9FFF: ideographs, which stay too
+      last_class = 0;
+      at += 3;
+      continue;
+    }
+    if (form == NormalForm::kNfc && lead < 0xCC) {  // below U+0300
+      last_class = 0;
+      at += 2;
+      continue;
+    }
+    const CodePoint c = decode_utf8(text, at);
+    at += static_cast<size_t>(c.bytes);
+    const uint8_t bits = unstable[c.value];
+    if ((bits & changes) != 0) return false;
+    if ((bits & kOrderedBit) != 0) {
+      const uint8_t cls = combining_class(c.value);
+      if (last_class > cls) return false;
+      last_class = cls;
+    } else {
+      last_class = 0;
+    }
+  }
+  return true;
 }
 
 char32_t compose(char32_t first, char32_t second) {

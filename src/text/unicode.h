@@ -42,6 +42,13 @@ Mapping lower_case(char32_t code_point);
 Mapping canonical_decomposition(char32_t code_point);      // NFD of one code point, Hangul included
 Mapping compatibility_decomposition(char32_t code_point);  // NFKD of one code point
 
+// The four normalization forms.
+enum class NormalForm { kNfd, kNfc, kNfkd, kNfkc };
+
+// True only when a text (well-formed UTF-8) is in the form already. False may mean that it takes
+// more than a look at each code point to say.
+bool surely_normal(std::string_view text, NormalForm form);
+
 // The primary composite of two code points (NFC), or 0.
 char32_t compose(char32_t first, char32_t second);
 

@@ -17,6 +17,25 @@ constexpr std::string_view kLlamaRegex =
 
 constexpr uint8_t kNotSymbol = kLetterClass | kNumberClass | kWhiteClass;
 
+// Where a run of letters that goes on at `at` ends.
+size_t letters_end(std::string_view text, size_t at) {
+  const uint8_t* const table = regex_classes();
+  while (at < text.size()) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    if (lead < 0x80) {
+      if ((table[lead] & kLetterClass) == 0) return at;
+      ++at;
+    } else {
+      const CodePoint c = decode_utf8(text, at);
+      if ((table[c.value] & kLetterClass) == 0) return at;
+      at += static_cast<size_t>(c.bytes);
+    }
+  }
+  return at;
+}
+
+bool is_ascii_letter(char c) { return static_cast<unsigned char>((c | 0x20) - 'a') < 26; }
+
 // A place in a text and what stands there; past the end nothing does.
 struct Cursor {
   explicit Cursor(std::string_view t, size_t from) : text(t), at(from) { look(); }
@@ -98,12 +117,13 @@ std::optional<WordPattern> known_word_pattern(std::string_view regex) {
 template <WordPattern kPattern>
 size_t word_end(std::string_view text, size_t begin) {
   constexpr bool kIsGpt2 = kPattern == WordPattern::kGpt2;
+  // Most words are letters, with a space before them or without.
+  if (is_ascii_letter(text[begin])) return letters_end(text, begin + 1);
+  if (text[begin] == ' ' && begin + 1 < text.size() && is_ascii_letter(text[begin + 1]))
+    return letters_end(text, begin + 2);
   if (const size_t bytes = contraction(text, begin, !kIsGpt2)) return begin + bytes;
   Cursor c(text, begin);
-  if (c.is(kLetterClass)) {
-    c.skip(kLetterClass);
-    return c.at;
-  }
+  if (c.is(kLetterClass)) return letters_end(text, c.at + c.bytes);
   if (!kIsGpt2 && c.is(kNumberClass)) {
     c.next();
     for (int more = kPattern == WordPattern::kLlama ? 2 : 0; more > 0 && c.is(kNumberClass); --more)
@@ -113,10 +133,7 @@ size_t word_end(std::string_view text, size_t begin) {
   Cursor next = c;
   next.next();
   const bool opens = kIsGpt2 ? text[begin] == ' ' : !c.is(kLineBreakClass | kNumberClass);
-  if (opens && next.is(kLetterClass)) {
-    next.skip(kLetterClass);
-    return next.at;
-  }
+  if (opens && next.is(kLetterClass)) return letters_end(text, next.at + next.bytes);
   if (kIsGpt2) {
     Cursor& digits = text[begin] == ' ' ? next : c;
     if (digits.is(kNumberClass)) {

@@ -21,6 +21,7 @@ std::optional<WordPattern> known_word_pattern(std::string_view regex);
 template <WordPattern kPattern>
 size_t word_end(std::string_view text, size_t begin);
 
+// The same for a pattern known at run time.
 size_t word_end(WordPattern pattern, std::string_view text, size_t begin);
 
 }  // namespace winnow

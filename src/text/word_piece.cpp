@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/bpe.h"
+#include "text/unigram.h"
 
 namespace winnow {
 WordPiece::WordPiece(Vocabulary vocabulary, WordPieceOptions options, std::string_view where)
@@ -65,7 +66,8 @@ std::shared_ptr<const Model> make_model(const Json& json) {
                                : "WordPiece";
   if (type == "WordPiece") return make_word_piece(json);
   if (type == "BPE") return make_bpe(json);
-  fail(Code::kUnsupported, json.path(), ": want a model of WordPiece, BPE, got ", type);
+  if (type == "Unigram") return make_unigram(json);
+  fail(Code::kUnsupported, json.path(), ": want a model of WordPiece, BPE, Unigram, got ", type);
 }
 
 }  // namespace winnow

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/wire_reader.h"
 #include "tensor/dtype.h"
 #include "tensor/shape.h"
-#include "weights/wire_reader.h"
 
 namespace winnow {
 

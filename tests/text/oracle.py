@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ CUTS = [None, None, None, (3, "right"), (4, "left"), (9, "right"), (12, "left"),
         (128, "right")]
 SPECIALS = ["[CLS]", "[SEP]", "[MASK]", "[UNK]", "[PAD]", "[SEP", "SEP]", "[[SEP]]", "[sep]", "[CLS][SEP]", " [MASK] ",
             "[MASK]s"]
+SPECIALS += ["<mask>", "</s>", "<s>", "<unk>", "  <mask>", "<mask", "\u2581", " \u2581 ", "<0x41>"]
 SCRIPTS = [(0x20, 0x7E), (0xA0, 0x24F), (0x250, 0x36F), (0x370, 0x52F), (0x590, 0x6FF), (0x900, 0xDFF), (0xE00, 0xFFF),
            (0x1000, 0x1FFF), (0x2000, 0x2BFF), (0x2C00, 0x2FFF), (0x3000, 0x33FF), (0x3400, 0x9FFF), (0xA000, 0xABFF),
            (0xAC00, 0xD7FF), (0xE000, 0xFAFF), (0xFB00, 0xFFFF), (0x10000, 0x10FFF), (0x11000, 0x11FFF),
@@ -83,6 +85,18 @@ class Texts:
         pool = ["👩‍🔬", "🇩🇪", "👍🏽", "❤️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "1️⃣", "🙂", "🫠", "☕", " ", "ok", "©"]
         return "".join(self.rng.choice(pool) for _ in range(self.rng.randint(1, 12)))
 
+    def clusters(self):
+        """What a precompiled character map meets: halves of kana and jamo, marks, joiners, what it replaces."""
+        pool = ["ｽﾅｯﾌﾟﾘﾝｸﾞ", "ｶﾞ", "ﾊﾟ", "\u1112\u1161\u11ab", "\u1112\u1161", "각\u11a8", "가\u11a8", "\uffa1\uffc2", "A\u0302\u0301", "e\u0301",
+                "\u00bd", "①", "㌀", "ﷺ", "ﬃ", "\u2126", "…", "\u3000", "\u00a0", "\u200b", "\u200d", "\u200c", "\ufe0f", "\u0e33", "\u0915\u094d\u0915",
+                "\u0600a", "\r\n", "\r", "\t", "\x01", "\x7f", "\x85", "\u2028", "©\u200d©", "🇩", "👍🏽", "\u0300", "\u0344", "\u0958", "\u0929", "\u01c4",
+                "\ufb1d", "\u1e9b\u0323", "豈", "㈱", "１２", "Ａ", "，", "。", "！", "x", "y ", " ", "  ", "中", "\u2581", "\u2582", "~", "～", "‥"]
+        return "".join(self.rng.choice(pool) for _ in range(self.rng.randint(1, 20)))
+
+    def spaces(self):
+        pool = [" ", " ", "  ", "   ", "\t", "\n", "\u3000", "\u00a0", "\u2003", "\u2581", "a", "word", "中文", "é", "\u0301", "<mask>"]
+        return "".join(self.rng.choice(pool) for _ in range(self.rng.randint(1, 16)))
+
     def long(self):
         size = self.rng.choice([22, 23, 24, 25, 47, 98, 99, 100, 101, 102, 200, 400])
         letters = self.rng.choice(["a", "ab", "abcdefgh", "unaffable", "é", "ａ", "д", "aé̂", "ß", "0123", "A\u00ad"])
@@ -103,7 +117,7 @@ class Texts:
                   "\U0001D165\u0301" * 5_000, "[SEP]" * 3_000, "x" * 99 + " " + "x" * 100 + " " + "x" * 101]
         texts += self.english[:count * 3 // 10]
         texts += self.chinese[:count // 10]
-        kinds = [self.script, self.marks, self.noise, self.controls, self.emoji, self.long, self.mixed, self.mixed]
+        kinds = [self.clusters, self.spaces, self.script, self.marks, self.noise, self.controls, self.emoji, self.long, self.mixed, self.mixed]
         texts += [self.rng.choice(kinds)() for _ in range(count - len(texts))]
         self.rng.shuffle(texts)
         return texts
@@ -155,6 +169,58 @@ def variants(base):
     }
 
 
+def unigram_variants(base, chars):
+    """name -> tokenizer.json: forms in which XLM-R's tokenizer is published, and components changed."""
+    made = lambda **parts: {**copy.deepcopy(base), **parts}
+    sequence = lambda *parts: normalizer("Sequence", normalizers=list(parts))
+    metaspace = lambda **more: {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always", **more}
+    old = {"type": "Metaspace", "replacement": "\u2581", "add_prefix_space": True}
+    words = lambda *parts: {"type": "Sequence", "pretokenizers": list(parts)}
+    runs = lambda content: normalizer("Replace", pattern={"Regex": " {2,}"}, content=content)
+    strip = lambda left, right: normalizer("Strip", strip_left=left, strip_right=right)
+    mask = [{**t, "normalized": t["content"] == "<mask>"} for t in base["added_tokens"]]
+    n = len(base["model"]["vocab"])
+    extra = [added("<e>", n, rstrip=True), added("Stra\u00dfe\u00dfe", n + 1, normalized=True),
+             added("\uff46\uff49\uff4e", n + 2, normalized=True, single_word=True, lstrip=True)]
+    fallback = copy.deepcopy(base["model"])
+    for byte in range(256):
+        fallback["vocab"][5000 + 2 * byte] = [f"<0x{byte:02X}>", -20.0]
+    some = {**copy.deepcopy(fallback), "byte_fallback": True}
+    some["vocab"][5000 + 2 * 0xE4] = ["<none>", -20.0]
+    ties = copy.deepcopy(base["model"])
+    for piece in ties["vocab"]:
+        piece[1] = float(round(piece[1] / 4))
+    return {
+        "bare_map": made(normalizer=chars, pre_tokenizer=words({"type": "WhitespaceSplit"}, old)),
+        "map_replace": made(normalizer=sequence(chars, runs(" ")), pre_tokenizer=words({"type": "WhitespaceSplit"}, metaspace())),
+        "m3": made(normalizer=sequence(chars, runs(" ")), pre_tokenizer=metaspace()),
+        "mask_normalized": made(added_tokens=mask),
+        "added_unigram": made(added_tokens=base["added_tokens"] + extra),
+        "first": made(pre_tokenizer=metaspace(prepend_scheme="first"), decoder=metaspace(prepend_scheme="first"),
+                      normalizer=sequence(strip(True, True), chars)),
+        "first_words": made(pre_tokenizer=words({"type": "WhitespaceSplit"}, metaspace(prepend_scheme="first")),
+                            normalizer=chars),
+        "never": made(pre_tokenizer=metaspace(prepend_scheme="never"), decoder=metaspace(prepend_scheme="never")),
+        "whole": made(pre_tokenizer=metaspace(split=False)),
+        "t5": made(normalizer=sequence(chars, normalizer("Prepend", prepend="\u2581"),
+                                       normalizer("Replace", pattern={"String": " "}, content="\u2581")),
+                   pre_tokenizer=None,
+                   post_processor={"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0],
+                                   "trim_offsets": False, "add_prefix_space": True},
+                   decoder={"type": "Sequence", "decoders": [
+                       {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "Fuse"},
+                       {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}),
+        "replace_more": made(normalizer=sequence(normalizer("Replace", pattern={"String": "the"}, content="T"),
+                                                 normalizer("Replace", pattern={"Regex": "a+"}, content="<A>"), chars,
+                                                 normalizer("Replace", pattern={"String": "e"}, content=""),
+                                                 normalizer("Lowercase")),
+                             pre_tokenizer=words({"type": "Whitespace"}, metaspace())),
+        "fallback": made(model={**fallback, "byte_fallback": True}),
+        "fallback_gap": made(model=some),
+        "ties": made(model=ties),
+    }
+
+
 def from_vocab(path, template):
     """What winnow builds from a vocab.txt, as a tokenizer.json for the wheel."""
     vocab = {}
@@ -188,6 +254,23 @@ def find_tokenizers(shared, models, folder):
         path = folder / f"{name}.json"
         path.write_text(json.dumps({**made, "padding": None, "truncation": None}))
         found.append((name, path, wheel(made), 1))
+    path = shared / "data/tokenizers/xlm-roberta/tokenizer.json"
+    xlm = read(path)
+    found.append(("xlm-roberta", path, wheel(xlm), 16))
+    chars = next(part for part in xlm["normalizer"]["normalizers"] if part["type"] == "Precompiled")
+    # A model's scores are floats; the tokenizer.json beside it has them in six digits.
+    single = lambda score: struct.unpack("f", struct.pack("f", score))[0]
+    floats = copy.deepcopy(xlm)
+    floats["model"]["vocab"] = [[piece, single(score)] for piece, score in xlm["model"]["vocab"]]
+    model = folder / "sentencepiece"
+    model.mkdir()
+    for file in ("sentencepiece.bpe.model", "config.json"):
+        (model / file).symlink_to(path.parent / file)
+    found.append(("sentencepiece", model, wheel(floats), 4))
+    for name, made in {"floats": floats, **unigram_variants(xlm, chars)}.items():
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(made))
+        found.append((name, path, wheel(made), 2))
     for _, _, tokenizer, _ in found:
         tokenizer.no_padding()
     return found
@@ -267,6 +350,7 @@ def main():
     parser.add_argument("--driver", required=True, help="the tokenize_driver binary")
     parser.add_argument("--count", type=int, default=104_000, help="texts; second ones of a pair not counted")
     parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--only", help="names of tokenizers, by comma; default: all")
     parser.add_argument("--show", type=int, default=5, help="differences to print")
     args = parser.parse_args()
     if "WINNOW_SHARED" not in os.environ:
@@ -280,6 +364,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         found = find_tokenizers(shared, models, folder)
+        if args.only:
+            found = [f for f in found if f[0] in args.only.split(",")]
         texts = Texts(rng, shared).make(args.count)
         cases = make_cases(rng, texts, found)
         decodes = {}

@@ -3,13 +3,16 @@
 //   {"text", "pair"?, "max_length"?, "left"?}                      -> {"ids", "type_ids",
 //   "special", "offsets"}
 //   {"decode": ids, "skip": bool}                                  -> {"text"}
-// A failure answers {"error"}; so do texts whose tokens are others when offsets are not asked for.
+// A failure answers {"error"}; so do texts whose tokens are others when offsets are not asked for,
+// and ids whose text is another when it is streamed.
 #include <iostream>
 #include <string>
 
 #include "base/error.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
+#include "base/utf8.h"
+#include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 
 namespace {
@@ -66,7 +69,20 @@ void answer(const Json& line, std::shared_ptr<const Tokenizer>& tokenizer, JsonW
     std::vector<int32_t> ids;
     for (size_t i = 0; i < list->size(); ++i)
       ids.push_back(static_cast<int32_t>((*list)[i].integer()));
-    out.member("text", tokenizer->decode(ids, line.boolean("skip")));
+    const bool skip = line.boolean("skip");
+    const std::string text = tokenizer->decode(ids, skip);
+    winnow::StreamDecoder stream(*tokenizer, skip);
+    std::string streamed;
+    for (const int32_t id : ids) {
+      const std::string more = stream.push(id);
+      if (winnow::invalid_utf8_at(more))
+        winnow::fail(winnow::Code::kInternal, "part of a character at ", streamed.size());
+      streamed += more;
+    }
+    streamed += stream.finish();
+    if (streamed != text)
+      winnow::fail(winnow::Code::kInternal, "streamed another text: ", streamed);
+    out.member("text", text);
   } else {
     encode(line, *tokenizer, out);
   }

@@ -1,4 +1,4 @@
-#include "weights/wire_reader.h"
+#include "base/wire_reader.h"
 
 #include "weights/files.h"
 

@@ -1,10 +1,19 @@
-#include "weights/wire_reader.h"
+#include "base/wire_reader.h"
 
 #include <bit>
 
-#include "weights/blame.h"
+#include "base/error.h"
+#include "base/utf8.h"
 
 namespace winnow {
+namespace {
+
+template <typename... Parts>
+[[noreturn]] void corrupt(const std::string& path, int64_t offset, const Parts&... parts) {
+  fail(Code::kCorrupt, path, ": at byte ", offset, ": ", parts...);
+}
+
+}  // namespace
 
 uint64_t WireReader::varint() {
   const int64_t start = here();

@@ -1,5 +1,5 @@
 // The protobuf wire format: fields out of bytes, every length checked before it is believed.
-// Internal to weights. Source: protobuf.dev/programming-guides/encoding.
+// Source: protobuf.dev/programming-guides/encoding.
 #pragma once
 
 #include <cstddef>

@@ -1,0 +1,229 @@
+#include "text/byte_level_pass.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/utf8.h"
+#include "text/byte_alphabet.h"
+#include "text/regex_classes.h"
+
+namespace winnow {
+namespace {
+
+constexpr int kCacheBits = 15;
+
+std::string letter_of(int byte) {
+  std::string letter;
+  append_utf8(letter, alphabet_letter(static_cast<uint8_t>(byte)));
+  return letter;
+}
+
+std::vector<int32_t> lengths(const Bpe& model) {
+  std::vector<int32_t> out(static_cast<size_t>(model.size()));
+  for (int32_t id = 0; id < model.size(); ++id)
+    if (const auto token = model.token(id))
+      out[static_cast<size_t>(id)] = static_cast<int32_t>(code_points(*token));
+  return out;
+}
+
+std::vector<std::string> byte_tokens(const Bpe& model) {
+  std::vector<std::string> out;
+  for (int32_t id = 0; id < model.size(); ++id)
+    if (const auto token = model.token(id))
+      if (auto bytes = alphabet_bytes(*token)) out.push_back(std::move(*bytes));
+  return out;
+}
+
+bool is_lead(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }
+
+}  // namespace
+
+std::unique_ptr<const ByteLevelPass> ByteLevelPass::make(const ByteLevelPlan& plan,
+                                                         std::shared_ptr<const Bpe> model) {
+  const BpeOptions& options = model->options();
+  bool fits = options.continuation.empty() && options.ending.empty();
+  for (int b = 0; b < 256; ++b) fits = fits && model->token_id(letter_of(b));
+  if (!fits) return nullptr;
+  return std::unique_ptr<const ByteLevelPass>(new ByteLevelPass(plan, std::move(model)));
+}
+
+ByteLevelPass::ByteLevelPass(const ByteLevelPlan& plan, std::shared_ptr<const Bpe> model)
+    : plan_(plan),
+      model_(std::move(model)),
+      bytes_(lengths(*model_)),
+      longest_token_(static_cast<size_t>(*std::max_element(bytes_.begin(), bytes_.end()))),
+      cuts_(byte_tokens(*model_)),
+      cache_(kCacheBits) {
+  for (int b = 0; b < 256; ++b) byte_ids_[static_cast<size_t>(b)] = *model_->token_id(letter_of(b));
+  for (const int32_t left : byte_ids_)
+    for (const int32_t right : byte_ids_) byte_pairs_.push_back(model_->merges().find(left, right));
+}
+
+void ByteLevelPass::tokenize(std::string_view text, int32_t first,
+                             const std::vector<Offset>* origin, bool with_offsets,
+                             TokenSpan& out) const {
+  const size_t first_token = out.ids.size();
+  const auto words_of = [&](std::string_view part) {
+    switch (plan_.words) {
+      case WordPattern::kGpt2:
+        return words<WordPattern::kGpt2>(part, out.ids);
+      case WordPattern::kQwen:
+        return words<WordPattern::kQwen>(part, out.ids);
+      case WordPattern::kLlama:
+        return words<WordPattern::kLlama>(part, out.ids);
+    }
+  };
+  if (plan_.digits_alone) {
+    const uint8_t* const classes = regex_classes();
+    size_t begin = 0;  // of what is not yet done
+    for (size_t at = 0, next; at < text.size(); at = next) {
+      const CodePoint c = decode_utf8(text, at);
+      next = at + static_cast<size_t>(c.bytes);
+      if ((classes[c.value] & kDigitClass) == 0) continue;
+      if (begin < at) words_of(text.substr(begin, at - begin));
+      words_of(text.substr(at, next - at));
+      begin = next;
+    }
+    if (begin < text.size()) words_of(text.substr(begin));
+  } else {
+    words_of(text);
+  }
+  if (with_offsets) offsets(text, first, origin, first_token, out);
+}
+
+// Words are looked up a few at a time, so that the cache's lines are on their way from memory
+// meanwhile.
+class ByteLevelPass::Batch {
+ public:
+  Batch(const ByteLevelPass& pass, std::string_view text, std::vector<int32_t>& ids)
+      : pass_(pass), end_(text.data() + text.size()), ids_(ids) {}
+
+  void add(std::string_view word) {
+    if (count_ == kSize) flush();
+    Item& item = items_[count_++];
+    item.word = word;
+    if (word.size() == 1 || word.size() > WordKey::kMaxBytes) return;
+    item.key = key_of(word);
+    pass_.cache_.prefetch(item.key);
+  }
+  void flush() {
+    for (size_t i = 0; i < count_; ++i) {
+      const auto& [word, key] = items_[i];
+      if (word.size() == 1)
+        ids_.push_back(pass_.byte_ids_[static_cast<unsigned char>(word[0])]);
+      else if (word.size() <= WordKey::kMaxBytes)
+        pass_.remembered(word, key, true, ids_);
+      else
+        pass_.long_word(word, ids_);
+    }
+    count_ = 0;
+  }
+
+ private:
+  static constexpr size_t kSize = 16;
+  struct Item {
+    std::string_view word;
+    WordKey key;
+  };
+
+  // As WordKey::of, in two loads where the text is long enough for them.
+  WordKey key_of(std::string_view word) const {
+    WordKey key;
+    if (static_cast<size_t>(end_ - word.data()) < sizeof key.words) return WordKey::of(word);
+    std::memcpy(key.words, word.data(), sizeof key.words);
+    const size_t bits = 8 * word.size();
+    constexpr size_t kWord = 64;
+    if (bits < kWord) key.words[0] &= (uint64_t{1} << bits) - 1;
+    key.words[1] &= bits <= kWord ? 0 : (uint64_t{1} << (bits - kWord)) - 1;
+    key.set_size(word.size());
+    return key;
+  }
+
+  const ByteLevelPass& pass_;
+  const char* end_;
+  std::vector<int32_t>& ids_;
+  std::array<Item, kSize> items_;
+  size_t count_ = 0;
+};
+
+template <WordPattern kPattern>
+void ByteLevelPass::words(std::string_view text, std::vector<int32_t>& ids) const {
+  Batch batch(*this, text, ids);
+  for (size_t at = 0, end; at < text.size(); at = end) {
+    end = word_end<kPattern>(text, at);
+    batch.add(text.substr(at, end - at));
+  }
+  batch.flush();
+}
+
+void ByteLevelPass::long_word(std::string_view word, std::vector<int32_t>& ids) const {
+  if (whole_token(word, ids)) return;
+  // A part that is a token is not therefore that token, as a word may be: a byte that is no UTF-8
+  // keeps the two apart in the cache.
+  const bool marked = model_->options().ignore_merges;
+  std::string mark(1, '\xFF');
+  for (size_t at = 0, end; at < word.size(); at = end) {
+    end = cuts_.part_end(word, at);
+    const std::string_view part = word.substr(at, end - at);
+    if (part.size() + marked > WordKey::kMaxBytes)
+      merged(part, ids);
+    else
+      remembered(part, WordKey::of(marked ? mark.replace(1, std::string::npos, part) : part), false,
+                 ids);
+  }
+}
+
+void ByteLevelPass::remembered(std::string_view word, const WordKey& key, bool whole,
+                               std::vector<int32_t>& ids) const {
+  int32_t known[WordCache::kMaxIds];
+  if (const int count = cache_.find(key, known)) {
+    ids.insert(ids.end(), known, known + count);
+    return;
+  }
+  const size_t before = ids.size();
+  if (!whole || !whole_token(word, ids)) merged(word, ids);
+  const auto count = static_cast<int>(ids.size() - before);
+  if (count <= WordCache::kMaxIds) cache_.put(key, &ids[before], count);
+}
+
+// ignore_merges: a word that is a token is that token.
+bool ByteLevelPass::whole_token(std::string_view word, std::vector<int32_t>& ids) const {
+  if (!model_->options().ignore_merges || word.size() > longest_token_) return false;
+  std::string letters;
+  for (const char byte : word)
+    append_utf8(letters, alphabet_letter(static_cast<unsigned char>(byte)));
+  const auto id = model_->token_id(letters);
+  if (id) ids.push_back(*id);
+  return id.has_value();
+}
+
+void ByteLevelPass::merged(std::string_view word, std::vector<int32_t>& ids) const {
+  thread_local std::vector<Bpe::Symbol> symbols;  // its memory is kept
+  symbols.clear();
+  for (const char byte : word) symbols.push_back({byte_ids_[static_cast<unsigned char>(byte)], 1});
+  model_->merge(symbols, [&](size_t i) {
+    return byte_pairs_[size_t{static_cast<unsigned char>(word[i])} << 8 |
+                       static_cast<unsigned char>(word[i + 1])];
+  });
+  for (const Bpe::Symbol& symbol : symbols) ids.push_back(symbol.id);
+}
+
+// Tokens cover the text, so their lengths say where each stands; one that begins or ends inside a
+// code point has the whole of it.
+void ByteLevelPass::offsets(std::string_view text, int32_t first, const std::vector<Offset>* origin,
+                            size_t first_token, TokenSpan& out) const {
+  size_t at = 0;
+  int32_t index = -1;  // of the code point that byte at - 1 is in
+  for (size_t t = first_token; t < out.ids.size(); ++t) {
+    const size_t end = at + static_cast<size_t>(bytes_[static_cast<size_t>(out.ids[t])]);
+    const int32_t begin = is_lead(text[at]) ? index + 1 : index;
+    for (; at < end; ++at) index += is_lead(text[at]);
+    if (origin)
+      out.offsets.push_back(
+          {(*origin)[static_cast<size_t>(begin)].start, (*origin)[static_cast<size_t>(index)].end});
+    else
+      out.offsets.push_back({first + begin, first + index + 1});
+  }
+}
+
+}  // namespace winnow
