@@ -3,8 +3,6 @@
 // token-packed batches.
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "engine/call.h"
 #include "engine/generation.h"
 #include "tasks/classify.h"
 #include "tasks/embed.h"
@@ -62,12 +61,6 @@ struct ModelInfo {
   int64_t weight_bytes;  // in memory, as packed
   int max_batch_tokens;
   std::string device;  // "cpu avx512"
-};
-
-// Who waits, until when, and whether he still does.
-struct Call {
-  std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
-  std::shared_ptr<const std::atomic<bool>> cancelled;  // null: never
 };
 
 // Where a call's time went; filled on return, in seconds. Queue and compute are means over the
