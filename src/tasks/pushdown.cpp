@@ -76,16 +76,26 @@ Pushdown::State Pushdown::state_of(std::vector<uint32_t> threads) {
   return at->second;
 }
 
+// Fills the table for all bytes around this one that the same threads take.
 Pushdown::State Pushdown::compute(State state, uint8_t byte) {
   std::vector<Thread> work;
+  int low = 0, high = 255;
   for (const uint32_t id : states_[state]) {
     const Thread& t = threads_[id];
     if (t.pc == kDone) continue;
     const ByteProgram::Instruction& i = program_->at(t.pc);
-    if (i.low <= byte && byte <= i.high) work.push_back({i.next, t.count, t.stack});
+    if (byte < i.low) {
+      high = std::min(high, i.low - 1);
+    } else if (byte > i.high) {
+      low = std::max(low, i.high + 1);
+    } else {
+      low = std::max<int>(low, i.low);
+      high = std::min<int>(high, i.high);
+      work.push_back({i.next, t.count, t.stack});
+    }
   }
   const State next = close(std::move(work));
-  (*tables_[state])[byte] = next;
+  std::fill(tables_[state]->begin() + low, tables_[state]->begin() + high + 1, next);
   return next;
 }
 
