@@ -155,7 +155,7 @@ const char* const kSchemas[] = {
     R"({"type":"number","minimum":0,"maximum":1})",
     R"({"type":"number","exclusiveMinimum":-3,"exclusiveMaximum":20})",
     R"({"type":"number","maximum":-7})",
-    R"({"type":"string","pattern":"^[a-c]{2,4}(-\\d+)?$"})",
+    R"({"type":"string","pattern":"^[a-c]{2,4}(-[0-9]+)?$"})",
     R"({"type":"string","pattern":"[a-m]|[n-z!]"})",
     R"({"type":"string","pattern":"^[ -`{-~]x?$"})",
     R"({"allOf":[{"title":"one","type":["integer","boolean"],"description":"x"}]})",
