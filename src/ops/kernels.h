@@ -134,6 +134,7 @@ struct Kernels {
                                                  // rows of blocks stay what they are
   void (*linear)(const LinearArgs&, Stream&) = nullptr;
   void (*linear_i8)(const LinearArgs&, Stream&) = nullptr;
+  void (*linear_16bit)(const LinearArgs&, Stream&) = nullptr;
   void (*linear_blocks)(const LinearArgs&, Stream&) = nullptr;
   void (*attention)(const AttentionArgs&, Stream&) = nullptr;
   void (*cached_attention)(const CachedAttentionArgs&, Stream&) = nullptr;

@@ -81,6 +81,8 @@ Tensor Ops::linear_blocks(const Tensor& x, const Linear& w, Activation activatio
                         .activation = activation};
   if (is_blocked(w.dtype))
     call(kernels_.linear_blocks, "linear_blocks", args);
+  else if (w.dtype == DType::f16 || w.dtype == DType::bf16)
+    call(kernels_.linear_16bit, "linear_16bit", args);
   else if (w.dtype == DType::i8)
     call(kernels_.linear_i8, "linear_i8", args);
   else

@@ -33,7 +33,8 @@ class Ops {
   Tensor embed_sum(std::initializer_list<Lookup> lookups);
 
   // act(x w^T + b). x [T, K] f32, w of K to N; returns [T, N] f32.
-  // f32 weights: summed over k in order with fused multiply-add. i8 weights: each row of x is
+  // f32 weights: summed over k in order with fused multiply-add; f16 and bf16 ones too, widened
+  // exactly. i8 weights: each row of x is
   // quantised to 8 bits with a scale and zero point of its own, products are exact. Blocks: rows of
   // x are quantised to 8 bits a group of 32, products are exact (cpu/isa.h, LinearBlocks). A row's
   // result depends on that row alone. An activation is fused: kGelu gives the bits of

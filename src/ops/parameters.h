@@ -18,8 +18,9 @@ struct LinearSource {
   std::vector<int8_t> quantized;  // [N, K]
   std::vector<float> scales;      // [N], real = quantized * scale
   std::vector<float> bias;        // [N]; empty: zeros
-  // A row each, K / block_elements blocks, in the checkpoint's memory, which only packing reads;
-  // rows may be of several formats.
+  // A row each, K / block_elements blocks or K values of f16 or bf16, in the checkpoint's memory,
+  // which only packing reads; rows may be of several formats (16-bit ones next to others become
+  // f32).
   struct BlockRow {
     const std::byte* data;
     DType dtype;
@@ -36,7 +37,7 @@ class PackedLinear {
 
 struct Linear {
   int64_t in = 0, out = 0;
-  DType dtype = DType::f32;  // f32, i8, or the blocks' (of its first row): what it multiplies in
+  DType dtype = DType::f32;  // f32, f16, bf16, i8, or the blocks' (of its first row)
   std::shared_ptr<const PackedLinear> packed;
 };
 

@@ -280,3 +280,60 @@ TEST_CASE("embedding rows of blocks and of 16 bits are summed as their f32 value
   CHECK_THROWS_WITH(rigs()[0]->ops.embed_sum({{narrow, index}}),
                     "embed_sum: want rows of whole blocks of q4_0, got 40 columns");
 }
+
+TEST_CASE("16-bit weights give the bits of the same weights in f32, in half the memory") {
+  constexpr int64_t kIn = 200, kOut = 75;
+  const Matrix values(kOut, kIn, 2, 0.1f), bias(1, kOut, 3), x(29, kIn, 4);
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    CAPTURE(dtype);
+    std::vector<uint16_t> halves(kIn * kOut);
+    std::mt19937 random(7);
+    for (size_t i = 0; i < halves.size(); ++i)
+      halves[i] = dtype == DType::bf16
+                      ? static_cast<uint16_t>(std::bit_cast<uint32_t>(values.values[i]) >> 16)
+                      : half_of(random, i % 3 ? -0.2f : 0.0f, 0.2f);
+    halves[5] = 1;  // subnormal
+    LinearSource wide, narrow;
+    wide.in = narrow.in = kIn;
+    wide.out = narrow.out = kOut;
+    wide.bias = narrow.bias = bias.values;
+    wide.weight.resize(kIn * kOut);
+    const auto* bytes = reinterpret_cast<const std::byte*>(halves.data());
+    dequantize_row(dtype, bytes, kIn * kOut, wide.weight.data());
+    for (int64_t n = 0; n < kOut; ++n) narrow.block_rows.push_back({bytes + n * kIn * 2, dtype});
+    for (const auto& rig : rigs()) {
+      CAPTURE(rig->name);
+      const Kernels& kernels = rig->ops.kernels();
+      const Linear exact = kernels.pack_linear(wide, DType::f32);
+      const Linear half = kernels.pack_linear(narrow, DType::f32);
+      CHECK(half.dtype == dtype);
+      CHECK(half.packed->bytes() < exact.packed->bytes() * 0.52);
+      for (const int64_t rows : {0, 1, 2, 5, 13, 29}) {
+        const Tensor part(const_cast<float*>(x.values.data()), {rows, kIn}, DType::f32);
+        for (const Activation act : {Activation::kNone, Activation::kGelu})
+          CHECK(values_of(rig->ops.linear(part, half, act)) ==
+                values_of(rig->ops.linear(part, exact, act)));
+      }
+      CHECK(values_of(rig->ops.linear_heads(x.tensor, half, 25)) ==
+            values_of(rig->ops.linear_heads(x.tensor, exact, 25)));
+      rig->ops.arena().reset();
+    }
+  }
+}
+
+TEST_CASE("16-bit rows next to rows of blocks become f32") {
+  Weights w({DType::q8_0}, 64, 20);
+  std::vector<uint16_t> brains(64);
+  for (int i = 0; i < 64; ++i)
+    brains[i] = static_cast<uint16_t>(std::bit_cast<uint32_t>(0.01f * static_cast<float>(i)) >> 16);
+  w.source.block_rows[7] = {reinterpret_cast<const std::byte*>(brains.data()), DType::bf16};
+  dequantize_row(DType::bf16, w.source.block_rows[7].data, 64, w.real.data() + 7 * 64);
+  const Matrix x(3, 64, 1);
+  for (const auto& rig : rigs()) {
+    CAPTURE(rig->name);
+    const Linear packed = rig->ops.kernels().pack_linear(w.source, DType::i8);
+    CHECK(packed.dtype == DType::f32);
+    CHECK(farthest(values_of(rig->ops.linear(x.tensor, packed)),
+                   product({x.values.begin(), x.values.end()}, w, 3)) < 1e-5);
+  }
+}

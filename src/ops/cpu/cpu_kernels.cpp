@@ -131,6 +131,30 @@ void linear_i8(const LinearArgs& a, Stream& stream) {
 }
 
 template <const Isa* (*isa)()>
+void linear_16bit(const LinearArgs& a, Stream& stream) {
+  if (a.rows == 0) return;
+  const auto& w = static_cast<const cpu::Packed16Bit&>(*a.weight);
+  const Cut cut(a.rows, w.panel_count, a.in * 4, *isa(), stream.pool().threads());
+  stream.pool().run(cut.row_blocks * cut.panel_blocks, [&](int64_t task, int worker) {
+    const int64_t row = task / cut.panel_blocks * cut.rows,
+                  panel = task % cut.panel_blocks * cut.panels;
+    const cpu::Linear16Bit args{
+        .x = a.x,
+        .x_stride = a.x_stride,
+        .panels = w.panels.data(),
+        .bf16 = w.bf16,
+        .bias = w.bias.data(),
+        .out = {a.out, a.block, a.rows * a.block},
+        .k = a.in,
+        .n = a.out_features,
+        .act = act_of(a.activation),
+        .scratch = static_cast<float*>(stream.scratch(worker, cut.rows * a.in * 4))};
+    isa()->linear_16bit(args, row, std::min(a.rows, row + cut.rows), panel,
+                        std::min(w.panel_count, panel + cut.panels));
+  });
+}
+
+template <const Isa* (*isa)()>
 void linear_blocks(const LinearArgs& a, Stream& stream) {
   cpu::linear_blocks(*isa(), a, act_of(a.activation), stream);
 }
@@ -374,8 +398,7 @@ template <const Isa* (*isa)()>
 Linear pack_linear(LinearSource source, DType dtype) {
   Linear linear{.in = source.in, .out = source.out, .dtype = dtype, .packed = nullptr};
   if (!source.block_rows.empty()) {
-    linear.dtype = source.block_rows.front().dtype;
-    linear.packed = std::make_shared<cpu::PackedBlocks>(source);
+    linear.packed = cpu::pack_rows(std::move(source), linear.dtype);
   } else if (dtype == DType::i8)
     linear.packed = std::make_shared<cpu::PackedI8>(std::move(source), isa()->i8_steps);
   else
@@ -389,6 +412,7 @@ const Kernels& table() {
                                .pack_linear = pack_linear<isa>,
                                .linear = linear<isa>,
                                .linear_i8 = linear_i8<isa>,
+                               .linear_16bit = linear_16bit<isa>,
                                .linear_blocks = linear_blocks<isa>,
                                .attention = attention<isa>,
                                .cached_attention = cached_attention<isa>,

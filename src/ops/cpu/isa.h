@@ -35,6 +35,19 @@ struct LinearF32 {
   float* scratch;  // [rows of the range rounded up to the row tile, k], 64-byte aligned
 };
 
+// The same with weights of 16 bits, widened as they are read: the bits of LinearF32.
+struct Linear16Bit {
+  const float* x;
+  int64_t x_stride;
+  const uint16_t* panels;  // [ceil(N / 16), K, 16]
+  bool bf16;               // else f16
+  const float* bias;       // [panels * 16]
+  Out out;
+  int64_t k, n;
+  Act act;
+  float* scratch;  // as LinearF32's
+};
+
 // 8-bit weights as steps of 4 values of k, for instructions that add pairs of products in 16 bits
 // (AVX2's vpmaddubsw). Steps that follow each other form a segment whose sums cannot leave 16 bits
 // whatever the activations are: for each column and each of its two 16-bit lanes the positive
@@ -187,6 +200,8 @@ struct Isa {
   void (*rope)(const Rope&, int64_t row_begin, int64_t row_end);
   void (*gated)(const Gated&, int64_t row_begin, int64_t row_end);
   void (*add)(const float* x, const float* y, float* out, int64_t count);
+  void (*linear_16bit)(const Linear16Bit&, int64_t row_begin, int64_t row_end, int64_t panel_begin,
+                       int64_t panel_end);
   int block_row_tile;
   void (*quantize_blocks)(const QuantizeBlocks&, int64_t row_begin, int64_t row_end);
   void (*linear_blocks)(const LinearBlocks&, int64_t row_begin, int64_t row_end,

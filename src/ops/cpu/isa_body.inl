@@ -11,6 +11,7 @@ namespace {
 #include "ops/cpu/rowwise.inl"
 #include "ops/cpu/linear.inl"
 #include "ops/cpu/linear_blocks.inl"
+#include "ops/cpu/linear_16bit.inl"
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/cached_attention.inl"
 // clang-format on
@@ -31,6 +32,7 @@ constexpr Isa table_of(const char* name, const char* linear_i8_name, bool i8_ste
           .rope = rope,
           .gated = gated,
           .add = add_range,
+          .linear_16bit = linear_16bit,
           .block_row_tile = kRowTileBlocks,
           .quantize_blocks = quantize_blocks,
           .linear_blocks = linear_blocks,

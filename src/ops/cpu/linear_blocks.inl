@@ -8,8 +8,10 @@
 
 #if defined(__AVX512F__)
 constexpr int kRowTileBlocks = 12;
-#else
+#elif defined(__AVX2__)
 constexpr int kRowTileBlocks = 4;
+#else
+constexpr int kRowTileBlocks = 1;
 #endif
 
 // The tile for what is left of the rows: the largest, or the smallest that holds them all, so that
@@ -60,9 +62,9 @@ inline F32x16 load_f16(const std::byte* p) {
   return each([&](int i) { return widen(halves[i]); });
 }
 #endif
-template <BlockForm F>
-inline F32x16 load_scale(const std::byte* p, int i) {
-  return Form<F>::kLayout.f16 ? load_f16(p + i * 32) : load_f32(p + i * 64);
+inline __attribute__((always_inline)) F32x16 load_scale(BlockLayout layout, const std::byte* p,
+                                                        int i) {
+  return layout.f16 ? load_f16(p + i * 32) : load_f32(p + i * 64);
 }
 
 // Sixteen signed bytes of floats that are whole and within [-127, 127].
@@ -101,23 +103,27 @@ struct TileGroup {
 constexpr int kWholeGroup = 0, kFirstHalf = 1;
 
 // acc + dot * (w_scale * x_scale) [+ w_minimum * x_term]: the float steps, in this order.
-template <BlockForm F>
-inline F32x16 accumulate(F32x16 acc, F32x16 dot, F32x16 w_scale, F32x16 w_minimum, float x_scale,
-                         float x_term) {
+inline __attribute__((always_inline)) F32x16 accumulate(BlockLayout layout, F32x16 acc, F32x16 dot,
+                                                        F32x16 w_scale, F32x16 w_minimum,
+                                                        float x_scale, float x_term) {
   acc = fma(dot, mul(w_scale, splat(x_scale)), acc);
-  return Form<F>::kLayout.minimums ? fma(w_minimum, splat(x_term), acc) : acc;
+  return layout.minimums ? fma(w_minimum, splat(x_term), acc) : acc;
 }
 
-// The minimum's factor: x_scale times the sum over the group, or over one half of it.
-template <BlockForm F, int R>
-inline float term_of(TileGroup<R> x, int r, int sub) {
-  if (Form<F>::kSubgroups == 1) return x.term()[r];
-  return -(x.scale()[r] * static_cast<float>(x.minus_sum(kFirstHalf + sub)[r]));
+// Minus the sum of q over the subgroup.
+template <int R>
+inline __attribute__((always_inline)) int32_t minus_sum_of(BlockLayout layout, TileGroup<R> x,
+                                                           int r, int sub) {
+  return x.minus_sum(layout.subgroups == 1 ? kWholeGroup : kFirstHalf + sub)[r];
 }
 
-template <BlockForm F, int R>
-inline int32_t minus_sum_of(TileGroup<R> x, int r, int sub) {
-  return x.minus_sum(Form<F>::kSubgroups == 1 ? kWholeGroup : kFirstHalf + sub)[r];
+// The minimum's factor: x_scale times the sum over the subgroup.
+template <int R>
+inline __attribute__((always_inline)) float term_of(BlockLayout layout, TileGroup<R> x, int r,
+                                                    int sub) {
+  if (!layout.minimums) return 0.0f;
+  if (layout.subgroups == 1) return x.term()[r];
+  return -(x.scale()[r] * static_cast<float>(minus_sum_of(layout, x, r, sub)));
 }
 
 // dot(...) of rows and a group's columns is sum (w - zero) * q with w unsigned, where a form has a
@@ -146,8 +152,8 @@ inline __attribute__((always_inline)) void multiply_group(const std::byte* p, Ti
   unpack_group<F>(p + kLayout.scale_bytes(), w);
   F32x16 scale[kSub], minimum[kSub];
   WINNOW_UNROLL for (int s = 0; s < kSub; ++s) {
-    scale[s] = load_scale<F>(p, s);
-    minimum[s] = kLayout.minimums ? load_scale<F>(p, kSub + s) : zero();
+    scale[s] = load_scale(kLayout, p, s);
+    minimum[s] = kLayout.minimums ? load_scale(kLayout, p, kSub + s) : zero();
   }
   // Rows take turns, kTurn at once: one row's products would wait for each other.
   constexpr int kTurn = R < 4 ? R : 4;
@@ -158,7 +164,7 @@ inline __attribute__((always_inline)) void multiply_group(const std::byte* p, Ti
       WINNOW_UNROLL for (int r = 0; r < turn; ++r) {
         dot[r] = _mm512_setzero_si512();
         if (kLayout.zero_log2 >= 0)
-          dot[r] = _mm512_slli_epi32(_mm512_set1_epi32(minus_sum_of<F>(x, first + r, s)),
+          dot[r] = _mm512_slli_epi32(_mm512_set1_epi32(minus_sum_of(kLayout, x, first + r, s)),
                                      kLayout.zero_log2);
       }
       WINNOW_UNROLL for (int i = s * kQuads; i < (s + 1) * kQuads; ++i)
@@ -166,9 +172,9 @@ inline __attribute__((always_inline)) void multiply_group(const std::byte* p, Ti
         const auto* quads = reinterpret_cast<const int32_t*>(x.row(first + r));
         dot[r] = _mm512_dpbusd_epi32(dot[r], w[i], _mm512_set1_epi32(quads[i]));
       }
-      WINNOW_UNROLL for (int r = 0; r < turn; ++r) acc[first + r] = accumulate<F>(
-          acc[first + r], {_mm512_cvtepi32_ps(dot[r])}, scale[s], minimum[s], x.scale()[first + r],
-          kLayout.minimums ? term_of<F>(x, first + r, s) : 0.0f);
+      WINNOW_UNROLL for (int r = 0; r < turn; ++r) acc[first + r] =
+          accumulate(kLayout, acc[first + r], {_mm512_cvtepi32_ps(dot[r])}, scale[s], minimum[s],
+                     x.scale()[first + r], term_of(kLayout, x, first + r, s));
     }
   }
 }
@@ -239,50 +245,52 @@ inline __attribute__((always_inline)) void multiply_group(const std::byte* p, Ti
         wide_hi[r] = first == 0 ? hi[r] : _mm256_add_epi32(wide_hi[r], hi[r]);
       }
     }
-    const F32x16 scale = load_scale<F>(p, s);
-    const F32x16 minimum = kLayout.minimums ? load_scale<F>(p, kSub + s) : zero();
+    const F32x16 scale = load_scale(kLayout, p, s);
+    const F32x16 minimum = kLayout.minimums ? load_scale(kLayout, p, kSub + s) : zero();
     // What the sums have too much, as multiples of minus_sum.
     constexpr int kExcess =
         (kLayout.zero_log2 >= 0 ? 1 << kLayout.zero_log2 : 0) - (kSigned ? 128 : 0);
     WINNOW_UNROLL for (int r = 0; r < R; ++r) {
       if (kExcess != 0) {
-        const __m256i excess = _mm256_set1_epi32(minus_sum_of<F>(x, r, s) * kExcess);
+        const __m256i excess = _mm256_set1_epi32(minus_sum_of(kLayout, x, r, s) * kExcess);
         wide_lo[r] = _mm256_add_epi32(wide_lo[r], excess);
         wide_hi[r] = _mm256_add_epi32(wide_hi[r], excess);
       }
       const F32x16 dot{_mm256_cvtepi32_ps(wide_lo[r]), _mm256_cvtepi32_ps(wide_hi[r])};
-      acc[r] = accumulate<F>(acc[r], dot, scale, minimum, x.scale()[r],
-                             kLayout.minimums ? term_of<F>(x, r, s) : 0.0f);
+      acc[r] =
+          accumulate(kLayout, acc[r], dot, scale, minimum, x.scale()[r], term_of(kLayout, x, r, s));
     }
   }
 }
 
 #else
 
-template <BlockForm F, int R>
-inline void multiply_group(const std::byte* p, TileGroup<R> x, F32x16 (&acc)[R]) {
-  constexpr int kSub = Form<F>::kSubgroups, kQuads = Form<F>::kQuads;
-  constexpr BlockLayout kLayout = layout_of(F);
+// One function for all forms: with sanitizers, nine of them take minutes to compile.
+__attribute__((noinline)) void multiply_plain(BlockLayout layout, const std::byte* p,
+                                              TileGroup<1> x, F32x16& acc) {
   uint8_t w[kQuadsOfGroup * kPanel * 4];
-  const auto* data = reinterpret_cast<const uint8_t*>(p + kLayout.scale_bytes());
+  const auto* data = reinterpret_cast<const uint8_t*>(p + layout.scale_bytes());
   constexpr int kBytes = static_cast<int>(sizeof w);
   for (int i = 0; i < kBytes; ++i)
-    w[i] = kLayout.bits == 8 ? data[i] : i < kBytes / 2 ? data[i] & 15 : data[i - kBytes / 2] >> 4;
-  for (int s = 0; s < kSub; ++s) {
-    const F32x16 scale = load_scale<F>(p, s);
-    const F32x16 minimum = kLayout.minimums ? load_scale<F>(p, kSub + s) : zero();
-    for (int r = 0; r < R; ++r) {
-      const int32_t excess =
-          kLayout.zero_log2 >= 0 ? minus_sum_of<F>(x, r, s) * (1 << kLayout.zero_log2) : 0;
-      int32_t dot[kPanel];
-      for (int c = 0; c < kPanel; ++c) dot[c] = excess;
-      for (int i = s * kQuads; i < (s + 1) * kQuads; ++i)
-        for (int c = 0; c < kPanel; ++c)
-          for (int j = 0; j < 4; ++j) dot[c] += w[(i * kPanel + c) * 4 + j] * x.row(r)[i * 4 + j];
-      acc[r] = accumulate<F>(acc[r], each([&](int c) { return static_cast<float>(dot[c]); }), scale,
-                             minimum, x.scale()[r], kLayout.minimums ? term_of<F>(x, r, s) : 0.0f);
-    }
+    w[i] = layout.bits == 8 ? data[i] : i < kBytes / 2 ? data[i] & 15 : data[i - kBytes / 2] >> 4;
+  const int quads = kQuadsOfGroup / layout.subgroups;
+  for (int s = 0; s < layout.subgroups; ++s) {
+    const F32x16 minimum = layout.minimums ? load_scale(layout, p, layout.subgroups + s) : zero();
+    const int32_t excess =
+        layout.zero_log2 >= 0 ? minus_sum_of(layout, x, 0, s) * (1 << layout.zero_log2) : 0;
+    int32_t dot[kPanel];
+    for (int c = 0; c < kPanel; ++c) dot[c] = excess;
+    for (int i = s * quads; i < (s + 1) * quads; ++i)
+      for (int c = 0; c < kPanel; ++c)
+        for (int j = 0; j < 4; ++j) dot[c] += w[(i * kPanel + c) * 4 + j] * x.row(0)[i * 4 + j];
+    acc = accumulate(layout, acc, each([&](int c) { return static_cast<float>(dot[c]); }),
+                     load_scale(layout, p, s), minimum, x.scale()[0], term_of(layout, x, 0, s));
   }
+}
+
+template <BlockForm F, int R>
+inline void multiply_group(const std::byte* p, TileGroup<R> x, F32x16 (&acc)[R]) {
+  multiply_plain(layout_of(F), p, x, acc[0]);
 }
 #endif
 
@@ -310,34 +318,26 @@ __attribute__((noinline)) void blocks_tile(const LinearBlocks& a, const int8_t* 
     store_columns(a.out, row + r, panel, a.n, activate(add(acc[r], bias), a.act));
 }
 
+// The tile of `rows` rows, if it is one of this instruction set's.
+template <BlockForm F, int R>
+inline void run_blocks_tile(const LinearBlocks& a, const int8_t* x, int rows, int64_t row,
+                            int64_t panel) {
+  if constexpr (R <= kRowTileBlocks)
+    if (rows == R) blocks_tile<F, R>(a, x, row, panel);
+}
+
 template <BlockForm F>
 void blocks_panel(const LinearBlocks& a, int64_t row_begin, int64_t row_end, int64_t panel) {
   for (int64_t row = row_begin; row < row_end;) {
     const int8_t* x = a.x + row * quantized_row_bytes(a.k);
     const int rows = block_tile_rows(a.rows - row);
-    switch (rows) {
-      case 1:
-        blocks_tile<F, 1>(a, x, row, panel);
-        break;
-      case 2:
-        blocks_tile<F, 2>(a, x, row, panel);
-        break;
-      case 3:
-        blocks_tile<F, 3>(a, x, row, panel);
-        break;
-      case 4:
-        blocks_tile<F, 4>(a, x, row, panel);
-        break;
-      default:
-        if constexpr (kRowTileBlocks > 4) {
-          if (rows == 6)
-            blocks_tile<F, 6>(a, x, row, panel);
-          else if (rows == 8)
-            blocks_tile<F, 8>(a, x, row, panel);
-          else
-            blocks_tile<F, 12>(a, x, row, panel);
-        }
-    }
+    run_blocks_tile<F, 1>(a, x, rows, row, panel);
+    run_blocks_tile<F, 2>(a, x, rows, row, panel);
+    run_blocks_tile<F, 3>(a, x, rows, row, panel);
+    run_blocks_tile<F, 4>(a, x, rows, row, panel);
+    run_blocks_tile<F, 6>(a, x, rows, row, panel);
+    run_blocks_tile<F, 8>(a, x, rows, row, panel);
+    run_blocks_tile<F, 12>(a, x, rows, row, panel);
     row += rows;
   }
 }

@@ -62,8 +62,6 @@ PackedBlocks::PackedBlocks(const LinearSource& source)
       bias(panel_count * kPanel, 0.0f) {
   require(k % kBlockGroup == 0, "pack_linear: want K in whole groups of ", kBlockGroup, ", got ",
           k);
-  require(static_cast<int64_t>(source.block_rows.size()) == n, "pack_linear: want ", n,
-          " rows of blocks, got ", source.block_rows.size());
   std::copy(source.bias.begin(), source.bias.end(), bias.begin());
   int64_t at = 0;
   for (int64_t first = 0; first < n; first += kPanel) {
@@ -112,6 +110,46 @@ void PackedBlocks::fill(const LinearSource& source, int64_t panel) {
 int64_t PackedBlocks::bytes() const {
   return static_cast<int64_t>(data.size() + panel_at.size() * sizeof(int64_t) + form.size() +
                               bias.size() * sizeof(float));
+}
+
+Packed16Bit::Packed16Bit(const LinearSource& source)
+    : k(source.in),
+      n(source.out),
+      panel_count((n + kPanel - 1) / kPanel),
+      bf16(source.block_rows.front().dtype == DType::bf16),
+      panels(panel_count * k * kPanel, uint16_t{0}),
+      bias(panel_count * kPanel, 0.0f) {
+  std::copy(source.bias.begin(), source.bias.end(), bias.begin());
+  for (int64_t row = 0; row < n; ++row) {
+    uint16_t* panel = panels.data() + row / kPanel * k * kPanel + row % kPanel;
+    for (int64_t i = 0; i < k; ++i)
+      std::memcpy(panel + i * kPanel, source.block_rows[row].data + 2 * i, 2);
+  }
+}
+
+int64_t Packed16Bit::bytes() const {
+  return static_cast<int64_t>(panels.size() * sizeof(uint16_t) + bias.size() * sizeof(float));
+}
+
+std::shared_ptr<const PackedLinear> pack_rows(LinearSource source, DType& dtype) {
+  require(static_cast<int64_t>(source.block_rows.size()) == source.out, "pack_linear: want ",
+          source.out, " rows of blocks, got ", source.block_rows.size());
+  dtype = source.block_rows.front().dtype;
+  const auto all = [&](auto holds) {
+    return std::all_of(source.block_rows.begin(), source.block_rows.end(),
+                       [&](const LinearSource::BlockRow& row) { return holds(row.dtype); });
+  };
+  const auto is_16bit = [](DType type) { return type == DType::bf16 || type == DType::f16; };
+  if (is_16bit(dtype) && all([&](DType type) { return type == dtype; }))
+    return std::make_shared<Packed16Bit>(source);
+  if (all([&](DType type) { return !is_16bit(type); }))
+    return std::make_shared<PackedBlocks>(source);
+  dtype = DType::f32;
+  source.weight.resize(source.in * source.out);
+  for (int64_t row = 0; row < source.out; ++row)
+    dequantize_row(source.block_rows[row].dtype, source.block_rows[row].data, source.in,
+                   source.weight.data() + row * source.in);
+  return std::make_shared<PackedF32>(source);
 }
 
 }  // namespace winnow::cpu
