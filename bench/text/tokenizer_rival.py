@@ -79,9 +79,10 @@ def main():
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
     models = pathlib.Path(os.environ.get("WINNOW_MODELS", cache / "winnow/models"))
     english, zh = pathlib.Path(args.model or models / "bge-small-en"), shared / "data/tokenizers/bge-small-zh"
-    qwen = shared / "data/tokenizers/qwen2.5"
+    qwen, xlm = shared / "data/tokenizers/qwen2.5", shared / "data/tokenizers/xlm-roberta"
     runs = (("scifact", scifact, english), ("chinese", chinese, zh), ("hostile", hostile, english),
-            ("qwen scifact", scifact, qwen), ("qwen chinese", chinese, qwen), ("qwen hostile", hostile, qwen))
+            ("qwen scifact", scifact, qwen), ("qwen chinese", chinese, qwen), ("qwen hostile", hostile, qwen),
+            ("xlm-r scifact", scifact, xlm), ("xlm-r chinese", chinese, xlm), ("xlm-r hostile", hostile, xlm))
     for name, make, model in runs:
         if args.only and args.only not in name:
             continue

@@ -29,6 +29,7 @@ enum class ClusterClass : uint8_t {
   kLineFeed,   // U+000A
 };
 
+// The class of a code point up to U+10FFFF.
 ClusterClass cluster_class(char32_t code_point);
 
 // Told a text's code points one after the other, where clusters begin.

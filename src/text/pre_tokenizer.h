@@ -58,6 +58,7 @@ class PreTokenizer {
 // Splits at white space and around every punctuation mark.
 std::unique_ptr<PreTokenizer> make_bert_pre_tokenizer();
 
+// Metaspace with these options.
 std::unique_ptr<PreTokenizer> make_metaspace(const MetaspaceOptions& options);
 
 // From the "pre_tokenizer" member of a tokenizer.json. Throws kUnsupported naming the key and the

@@ -77,6 +77,7 @@ class Unigram final : public Model {
   std::vector<int32_t> bytes_;  // ids of <0x00> to <0xFF>, or -1
 };
 
+// From the "model" member of a tokenizer.json; throws kCorrupt naming the key.
 std::shared_ptr<const Unigram> make_unigram(const Json& json);
 
 }  // namespace winnow

@@ -87,10 +87,12 @@ class Texts:
 
     def clusters(self):
         """What a precompiled character map meets: halves of kana and jamo, marks, joiners, what it replaces."""
-        pool = ["ｽﾅｯﾌﾟﾘﾝｸﾞ", "ｶﾞ", "ﾊﾟ", "\u1112\u1161\u11ab", "\u1112\u1161", "각\u11a8", "가\u11a8", "\uffa1\uffc2", "A\u0302\u0301", "e\u0301",
-                "\u00bd", "①", "㌀", "ﷺ", "ﬃ", "\u2126", "…", "\u3000", "\u00a0", "\u200b", "\u200d", "\u200c", "\ufe0f", "\u0e33", "\u0915\u094d\u0915",
-                "\u0600a", "\r\n", "\r", "\t", "\x01", "\x7f", "\x85", "\u2028", "©\u200d©", "🇩", "👍🏽", "\u0300", "\u0344", "\u0958", "\u0929", "\u01c4",
-                "\ufb1d", "\u1e9b\u0323", "豈", "㈱", "１２", "Ａ", "，", "。", "！", "x", "y ", " ", "  ", "中", "\u2581", "\u2582", "~", "～", "‥"]
+        pool = ["ｽﾅｯﾌﾟﾘﾝｸﾞ", "ｶﾞ", "ﾊﾟ", "\u1112\u1161\u11ab", "\u1112\u1161", "각\u11a8", "가\u11a8", "\uffa1\uffc2",
+                "A\u0302\u0301", "e\u0301", "\u00bd", "①", "㌀", "ﷺ", "ﬃ", "\u2126", "…", "\u3000", "\u00a0", "\u200b",
+                "\u200d", "\u200c", "\ufe0f", "\u0e33", "\u0915\u094d\u0915", "\u0600a", "\r\n", "\r", "\t", "\x01",
+                "\x7f", "\x85", "\u2028", "©\u200d©", "🇩", "👍🏽", "\u0300", "\u0344", "\u0958", "\u0929", "\u01c4",
+                "\ufb1d", "\u1e9b\u0323", "豈", "㈱", "１２", "Ａ", "，", "。", "！", "x", "y ", " ", "  ", "中", "\u2581",
+                "\u2582", "~", "～", "‥"]
         return "".join(self.rng.choice(pool) for _ in range(self.rng.randint(1, 20)))
 
     def spaces(self):
@@ -192,7 +194,8 @@ def unigram_variants(base, chars):
         piece[1] = float(round(piece[1] / 4))
     return {
         "bare_map": made(normalizer=chars, pre_tokenizer=words({"type": "WhitespaceSplit"}, old)),
-        "map_replace": made(normalizer=sequence(chars, runs(" ")), pre_tokenizer=words({"type": "WhitespaceSplit"}, metaspace())),
+        "map_replace": made(normalizer=sequence(chars, runs(" ")),
+                            pre_tokenizer=words({"type": "WhitespaceSplit"}, metaspace())),
         "m3": made(normalizer=sequence(chars, runs(" ")), pre_tokenizer=metaspace()),
         "mask_normalized": made(added_tokens=mask),
         "added_unigram": made(added_tokens=base["added_tokens"] + extra),
