@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""The command line as a user meets it: results on stdout, everything else on stderr, exit codes 0, 1 and 2."""
+"""The command line as a user meets it: results on stdout, everything else on stderr, exit codes 0, 1 and 2.
+
+Long because it is every command, one class each.
+"""
 import concurrent.futures
 import contextlib
 import fcntl
@@ -17,7 +20,7 @@ import termios
 import unicodedata
 import unittest
 
-from winnow_program import BIN, DOCUMENTS, MODELS, QUESTION, ProgramTest, environment, get, needs, post
+from winnow_program import BIN, DOCUMENTS, MODELS, QUESTION, ROOT, ProgramTest, environment, get, needs, post
 
 COMMANDS = ["rerank", "embed", "tokenize", "serve", "inspect", "pull", "models", "doctor", "completion"]
 RERANKER, EMBEDDER = "ms-marco-minilm-l12", "bge-small-en"
