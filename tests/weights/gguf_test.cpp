@@ -283,7 +283,8 @@ TEST_CASE("a file that is no model of winnow's can be looked into, and opening i
                 Code::kCorrupt, "want rows for 2 heads of an even size, got [6, 8]"));
 }
 
-TEST_CASE("SmolLM2's published file has the tensors and values that the format's own library finds") {
+TEST_CASE(
+    "SmolLM2's published file has the tensors and values that the format's own library finds") {
   const std::optional<std::string> folder = real_model("smollm2-135m");
   if (!folder) {
     MESSAGE(why_skipped("smollm2-135m"));
