@@ -19,6 +19,7 @@ Command add_tokenize(CLI::App& program);
 Command add_serve(CLI::App& program);
 Command add_pull(CLI::App& program);
 Command add_models(CLI::App& program);
+Command add_inspect(CLI::App& program);
 Command add_doctor(CLI::App& program);
 Command add_completion(CLI::App& program);  // after all others: it describes them
 

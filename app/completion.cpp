@@ -16,7 +16,11 @@ constexpr const char* kModelNames = "winnow models --names 2>/dev/null";
 CompletedValue value_of(const std::string& type) {
   const size_t open = type.find('{');
   if (open == std::string::npos)
-    return {type == "FILE" ? Kind::kFile : type == "MODEL" ? Kind::kModel : Kind::kText, {}};
+    return {type == "FILE"         ? Kind::kFile
+            : type == "MODEL"      ? Kind::kModel
+            : type == "FILE|MODEL" ? Kind::kFileOrModel
+                                   : Kind::kText,
+            {}};
   return {Kind::kChoice,
           CLI::detail::split(type.substr(open + 1, type.find('}', open) - open - 1), ',')};
 }
@@ -45,6 +49,9 @@ std::string bash_words(const CompletedValue& value) {
     case Kind::kModel:
       return std::string("COMPREPLY=($(compgen -W \"$(") + kModelNames +
              ")\" -- \"$cur\") $(compgen -d -- \"$cur\"))";
+    case Kind::kFileOrModel:
+      return std::string("COMPREPLY=($(compgen -W \"$(") + kModelNames +
+             ")\" -- \"$cur\") $(compgen -f -- \"$cur\"))";
     case Kind::kChoice:
       return "COMPREPLY=($(compgen -W \"" + joined(value.choices, " ") + "\" -- \"$cur\"))";
     case Kind::kText:
@@ -59,6 +66,8 @@ std::string zsh_action(const CompletedValue& value) {
       return "_files";
     case Kind::kModel:
       return std::string("($(") + kModelNames + "))";
+    case Kind::kFileOrModel:
+      return std::string("{_files; compadd -- $(") + kModelNames + ")}";
     case Kind::kChoice:
       return "(" + joined(value.choices, " ") + ")";
     case Kind::kText:
@@ -84,6 +93,8 @@ std::string fish_value(const CompletedValue& value) {
       return " -F";
     case Kind::kModel:
       return std::string(" -a '(") + kModelNames + ")'";
+    case Kind::kFileOrModel:
+      return std::string(" -F -a '(") + kModelNames + ")'";
     case Kind::kChoice:
       return " -a '" + joined(value.choices, " ") + "'";
     case Kind::kText:

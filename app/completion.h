@@ -7,10 +7,10 @@
 
 namespace winnow {
 
-// What may be typed at a place: nothing that a shell can know, a file, a model's name, or one of
-// some words.
+// What may be typed at a place: nothing that a shell can know, a file, a model's name, either of
+// the two, or one of some words.
 struct CompletedValue {
-  enum class Kind { kText, kFile, kModel, kChoice };
+  enum class Kind { kText, kFile, kModel, kFileOrModel, kChoice };
   Kind kind = Kind::kText;
   std::vector<std::string> choices;
 };
@@ -29,7 +29,7 @@ struct CompletedCommand {
 };
 
 // The subcommands of a program, in its order. A flag's type name (a positional's own name) says
-// what it takes: FILE files, MODEL models, {a,b} choices.
+// what it takes: FILE files, MODEL models, FILE|MODEL both, {a,b} choices.
 std::vector<CompletedCommand> completed_commands(const CLI::App& program);
 
 std::string bash_completion(const std::vector<CompletedCommand>& commands);

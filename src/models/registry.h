@@ -64,4 +64,7 @@ struct Network {
 // that winnow has, kNotFound naming what a checkpoint lacks.
 Network build_network(const Json& config, const EmbedderParts& parts, const Weights& weights);
 
+// Whether the config names an architecture that build_network has.
+bool is_encoder(const Json& config);
+
 }  // namespace winnow

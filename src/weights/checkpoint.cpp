@@ -59,9 +59,9 @@ std::shared_ptr<const Checkpoint> Checkpoint::open_folder(const std::string& fol
     const std::string path = (std::filesystem::path(folder) / name).string();
     return std::filesystem::exists(path, ignored) ? path : "";
   };
+  if (const std::string path = gguf_in(folder); !path.empty()) return open_gguf(path);
   for (const char* name : {"model.safetensors", "model.safetensors.index.json"})
     if (const std::string path = file(name); !path.empty()) return open(path);
-  if (const std::string path = only_gguf(folder); !path.empty()) return open(path);
   for (const char* name :
        {"pytorch_model.bin", "pytorch_model.bin.index.json", "model.onnx", "onnx/model.onnx"})
     if (const std::string path = file(name); !path.empty()) return open(path);
@@ -70,6 +70,13 @@ std::shared_ptr<const Checkpoint> Checkpoint::open_folder(const std::string& fol
       ": want model.safetensors, model.safetensors.index.json, a file *.gguf, "
       "pytorch_model.bin, pytorch_model.bin.index.json, model.onnx or onnx/model.onnx, got none of "
       "them");
+}
+
+std::string Checkpoint::gguf_in(const std::string& folder) {
+  std::error_code ignored;
+  for (const char* name : {"model.safetensors", "model.safetensors.index.json"})
+    if (std::filesystem::exists(std::filesystem::path(folder) / name, ignored)) return "";
+  return only_gguf(folder);
 }
 
 std::shared_ptr<const Checkpoint> Checkpoint::open_safetensors(const std::string& path) {
@@ -82,6 +89,10 @@ std::shared_ptr<const Checkpoint> Checkpoint::open_torch(const std::string& path
 
 std::shared_ptr<const Checkpoint> Checkpoint::open_gguf(const std::string& path) {
   return gguf_checkpoint(GgufFile::open(path));
+}
+
+Json Checkpoint::safetensors_metadata(const std::string& path) {
+  return read_safetensors_metadata(MappedFile::open(path)->bytes(), path);
 }
 
 std::shared_ptr<const Checkpoint> Checkpoint::open_onnx(const std::string& path) {

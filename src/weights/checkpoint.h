@@ -52,14 +52,21 @@ class Checkpoint {
   // pytorch_model.bin, pytorch_model.bin.index.json, model.onnx or onnx/model.onnx, in this order.
   // Throws kNotFound naming what was looked for, kCorrupt with the file and byte offset.
   static std::shared_ptr<const Checkpoint> open_folder(const std::string& folder);
+  // The file *.gguf that open_folder would open; empty when it would open another. Throws
+  // kInvalidArgument when there are several.
+  static std::string gguf_in(const std::string& folder);
   static std::shared_ptr<const Checkpoint> open_safetensors(const std::string& path);
   // A model of architecture llama, qwen2 or qwen3; others are kUnsupported by name. Factors of
   // rope frequencies are a tensor rope_freqs.weight [head_dim / 2]: frequency i is divided by
-  // factor i, and the implied config's rope_scaling says rope_type frequency_factors.
+  // factor i, whatever the implied config says.
   static std::shared_ptr<const Checkpoint> open_gguf(const std::string& path);
   // PyTorch's files, or the index of several (.json). Nothing in a pickle is run.
   static std::shared_ptr<const Checkpoint> open_torch(const std::string& path);
   static std::shared_ptr<const Checkpoint> open_onnx(const std::string& path);
+
+  // The texts that a safetensors file has about itself (__metadata__), an object; else null. Throws
+  // as open_safetensors does.
+  static Json safetensors_metadata(const std::string& path);
 
   // Null when absent. A prefix bert., roberta., distilbert., deberta. or model. may be missing
   // from, or surplus in, the name or the file's; the name as it is goes first.

@@ -118,14 +118,9 @@ const Architecture& architecture_of(const GgufFile& file) {
        shown_name(name));
 }
 
-// rope_scaling, or null. Factors that the file has as a tensor say all that Llama-3's scheme does.
+// rope_scaling, or null: also where the file has Llama-3's scheme as a tensor of factors.
 void write_rope_scaling(JsonWriter& json, const Facts& facts) {
   json.key("rope_scaling");
-  if (facts.tensor("rope_freqs.weight")) {
-    json.begin_object().member("rope_type", "frequency_factors");
-    json.member("tensor", "rope_freqs.weight").end_object();
-    return;
-  }
   std::string_view type = facts.text("rope.scaling.type", "none");
   std::optional<float> factor = facts.number("rope.scaling.factor");
   if (!factor && facts.number("rope.scale_linear")) {  // the key of old files
@@ -180,6 +175,10 @@ Json config_of(const Facts& facts, const Architecture& architecture) {
   if (!words || words->shape.rank() != 2)
     fail(Code::kCorrupt, facts.path(), ": want a matrix `token_embd.weight`, got ",
          words ? cat(words->shape) : "none");
+  if (const GgufTensor* factors = facts.tensor("rope_freqs.weight");
+      factors && architecture.name != "llama")
+    unsupported(facts.path(), factors->offset, "want no rope_freqs.weight in a model of ",
+                architecture.name, ", got one");
   const int64_t heads = facts.size("attention.head_count");
   JsonWriter json;
   json.begin_object().key("architectures").begin_array();

@@ -193,6 +193,11 @@ std::vector<StoredTensor> read_safetensors(std::span<const std::byte> bytes,
   return tensors;
 }
 
+Json read_safetensors_metadata(std::span<const std::byte> bytes, const std::string& path) {
+  const std::string_view header = header_of(bytes, path);
+  return Json::parse(header, path, kLimits).find("__metadata__").value_or(Json());
+}
+
 std::vector<std::pair<std::string, std::string>> read_shard_index(std::string_view text,
                                                                   const std::string& path) {
   if (text.size() > kLongestHeader)

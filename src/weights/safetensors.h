@@ -20,6 +20,9 @@ namespace winnow {
 std::vector<StoredTensor> read_safetensors(std::span<const std::byte> bytes,
                                            const std::string& path);
 
+// The object __metadata__ of the header; null when there is none.
+Json read_safetensors_metadata(std::span<const std::byte> bytes, const std::string& path);
+
 // A shard index's weight_map: pairs of a tensor's name and the plain name of the file that holds
 // it, in the file's order. Throws kCorrupt: not such JSON, a name twice, a file name that leaves
 // the folder.

@@ -17,6 +17,7 @@ struct ZipEntry {
   int64_t offset = 0;  // of the first of them in the file
 };
 
+// Whether they start as an archive's first entry does; no more is looked at.
 bool looks_like_zip(std::span<const std::byte> bytes);
 
 // Every entry of the central directory, ZIP64 too, in its order; folders are left out. Throws

@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""The command line as a user meets it: results on stdout, everything else on stderr, exit codes 0, 1 and 2."""
+"""The command line as a user meets it: results on stdout, everything else on stderr, exit codes 0, 1 and 2.
+
+Long because it is every command, one class each.
+"""
 import concurrent.futures
 import contextlib
 import fcntl
@@ -17,9 +20,9 @@ import termios
 import unicodedata
 import unittest
 
-from winnow_program import BIN, DOCUMENTS, MODELS, QUESTION, ProgramTest, environment, get, needs, post
+from winnow_program import BIN, DOCUMENTS, MODELS, QUESTION, ROOT, ProgramTest, environment, get, needs, post
 
-COMMANDS = ["rerank", "embed", "tokenize", "serve", "pull", "models", "doctor", "completion"]
+COMMANDS = ["rerank", "embed", "tokenize", "serve", "inspect", "pull", "models", "doctor", "completion"]
 RERANKER, EMBEDDER = "ms-marco-minilm-l12", "bge-small-en"
 
 
@@ -50,6 +53,7 @@ class Usage(ProgramTest):
                 (["tokenize"], "--file"),
                 (["serve", "--port", "70000"], "--port"),
                 (["pull"], "MODEL"),
+                (["inspect"], "FILE|MODEL"),
                 (["completion", "tcsh"], "tcsh")]:
             with self.subTest(args=args):
                 self.refuses(2, *args, says=[says, "--help)"])
@@ -96,6 +100,65 @@ class Errors(ProgramTest):
         self.refuses(1, "pull", "ms-marco-minilm-l13", says="ms-marco-minilm-l12", env={"HF_HUB_OFFLINE": "1"})
 
 
+class Inspect(ProgramTest):
+    DATA = ROOT / "tests" / "data"
+
+    def test_a_gguf_file_says_what_is_in_it(self):
+        found = json.loads(self.succeeds("inspect", self.DATA / "weights" / "tiny_llama.gguf", "--json").out)
+        self.assertEqual(found["format"], "gguf 3")
+        self.assertEqual(found["plan"]["architecture"], "LlamaForCausalLM")
+        self.assertEqual(found["plan"]["task"], "generator")
+        self.assertTrue(found["plan"]["known"])
+        self.assertEqual(found["plan"]["tokenizer"], "in the file: gpt2, 8 tokens")
+        self.assertEqual(found["plan"]["chat_template"], "in the file")
+        self.assertEqual(found["totals"]["q4_k"], {"tensors": 1, "parameters": 8192, "bytes": 4608})
+        self.assertEqual(found["metadata"]["llama.rope.freq_base"], 500000)
+        self.assertEqual(found["metadata"]["tokenizer.ggml.tokens"][:3], ["<s>", "</s>", "t0"])
+        self.assertEqual(len(found["tensors"]), 16)
+        self.assertIn({"name": "blk.0.attn_k.weight", "dtype": "q5_k", "shape": [16, 256], "bytes": 2816}, found["tensors"])
+
+    def test_folders_and_files_of_each_format(self):
+        for place, form, task in [("tiny-bert-reranker", "safetensors", "reranker"),
+                                  ("tiny-bert-reranker-int8", "onnx", "reranker"),
+                                  ("tiny-bert-classifier", "safetensors", "classifier"),
+                                  ("tiny-bert-embedder-mean", "safetensors", "embedder"),
+                                  ("tiny-qwen3", "safetensors", "generator"),
+                                  ("weights/torch_mixed.bin", "pytorch", None),
+                                  ("weights/torch_sharded.bin.index.json", "pytorch, in shards", None)]:
+            with self.subTest(place):
+                found = json.loads(self.succeeds("inspect", self.DATA / place, "--json").out)
+                self.assertEqual((found["format"], found["plan"]["task"]), (form, task))
+                self.assertEqual(found["plan"]["known"], task is not None)
+
+    def test_text_begins_with_the_plan(self):
+        lines = self.succeeds("inspect", self.DATA / "tiny-bert-reranker").out.splitlines()
+        self.assertRegex(lines[0], r"\Afile +/.*model.safetensors\Z")
+        self.assertIn("architecture   BertForSequenceClassification", lines)
+        self.assertTrue(any(re.match(r"tokenizer +tokenizer.json, 368 tokens\Z", line) for line in lines))
+
+    def test_long_arrays_are_shown_by_their_beginning(self):
+        tokens = b"".join(struct.pack("<Q", 1) + b"x" for _ in range(100))
+        key = lambda name, kind: struct.pack("<Q", len(name)) + name + struct.pack("<I", kind)
+        gguf = (b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + key(b"general.architecture", 8) + struct.pack("<Q", 4) + b"bert" +
+                key(b"tokenizer.ggml.tokens", 9) + struct.pack("<IQ", 8, 100) + tokens)
+        found = json.loads(self.succeeds("inspect", self.file("m.gguf", gguf), "--json").out)
+        self.assertEqual(found["metadata"]["tokenizer.ggml.tokens"], {"count": 100, "first": ["x"] * 8})
+        self.assertIn("want one of llama, qwen2, qwen3, got `bert`", found["plan"]["why_not"])
+        self.assertFalse(found["plan"]["known"])
+
+    def test_what_cannot_be_read_is_refused_with_the_byte(self):
+        self.refuses(1, "inspect", self.file("m.gguf", b"GGUF\3"), says="m.gguf: at byte 4")
+        self.refuses(1, "inspect", self.file("m.h5", b"x"), says="want a folder or a file")
+        self.refuses(1, "inspect", "no.gguf", says="no.gguf")
+
+    @needs("smollm2-135m")
+    def test_smollm2(self):
+        found = json.loads(self.succeeds("inspect", "smollm2-135m", "--json").out)
+        self.assertEqual({t: row["tensors"] for t, row in found["totals"].items()}, {"f32": 61, "q4_1": 210, "q8_0": 1})
+        self.assertEqual(sum(row["parameters"] for row in found["totals"].values()), 134515008)
+        self.assertEqual(found["plan"]["tokenizer"], "in the file: gpt2/smollm, 49152 tokens")
+
+
 class Completion(ProgramTest):
     def test_scripts_are_valid_in_their_shells(self):
         for shell in ["bash", "zsh", "fish"]:
@@ -118,6 +181,7 @@ class Completion(ProgramTest):
         self.assertEqual(self.complete("winnow", "rerank", "--que"), ["--query", "--queries"])
         self.assertEqual(self.complete("winnow", "rerank", "--dtype", "f"), ["f32"])
         self.file("docs.txt", "a")
+        self.assertIn("docs.txt", self.complete("winnow", "inspect", "doc"))
         self.assertEqual(self.complete("winnow", "rerank", "doc"), ["docs.txt"])
 
     def test_bash_completes_the_models_that_are_here(self):
