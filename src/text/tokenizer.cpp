@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "text/load.h"
+#include "text/load_bpe.h"
 
 namespace winnow {
 namespace {
@@ -13,6 +14,11 @@ namespace {
 std::shared_ptr<const MappedFile> open_if_there(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored) ? MappedFile::open(path.string()) : nullptr;
+}
+
+std::optional<Json> json_if_there(const std::filesystem::path& path) {
+  const auto file = open_if_there(path);
+  return file ? std::optional(Json::parse(file->text(), file->path())) : std::nullopt;
 }
 
 class AtTheEnd final : public DecodeStream {
@@ -49,14 +55,26 @@ std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const std::string& folde
                                  config ? bert_overrides(*config) : BertOverrides{});
     if (const auto file = open_if_there(dir / "vocab.txt"))
       return load_vocab_txt(file->text(), file->path(), config ? &*config : nullptr);
+    const auto vocab = open_if_there(dir / "vocab.json"),
+               merges = open_if_there(dir / "merges.txt");
+    if (vocab && merges) {
+      const auto model_config = json_if_there(dir / "config.json"),
+                 added = json_if_there(dir / "added_tokens.json"),
+                 special = json_if_there(dir / "special_tokens_map.json");
+      const auto pointer = [](const std::optional<Json>& json) { return json ? &*json : nullptr; };
+      return load_vocab_merges({vocab->text(), merges->text(), vocab->path(), merges->path(),
+                                pointer(config), pointer(model_config), pointer(added),
+                                pointer(special)});
+    }
   } catch (const Error& error) {
     // The messages name file and key already, but a wrong type in a file is not the caller's
     // mistake.
     if (error.code() == Code::kInvalidArgument) fail(Code::kCorrupt, error.what());
     throw;
   }
-  fail(Code::kNotFound, "load tokenizer: want tokenizer.json or vocab.txt in ", folder,
-       ", got neither");
+  fail(Code::kNotFound,
+       "load tokenizer: want tokenizer.json, vocab.txt, or vocab.json and merges.txt in ", folder,
+       ", got none of them");
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view json,
