@@ -41,9 +41,7 @@ bool is_lead(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x
 std::unique_ptr<const ByteLevelPass> ByteLevelPass::make(const ByteLevelPlan& plan,
                                                          std::shared_ptr<const Bpe> model) {
   const BpeOptions& options = model->options();
-  bool fits = options.continuation.empty() && options.ending.empty();
-  for (int b = 0; b < 256; ++b) fits = fits && model->token_id(letter_of(b));
-  if (!fits) return nullptr;
+  if (!options.continuation.empty() || !options.ending.empty()) return nullptr;
   return std::unique_ptr<const ByteLevelPass>(new ByteLevelPass(plan, std::move(model)));
 }
 
@@ -54,14 +52,25 @@ ByteLevelPass::ByteLevelPass(const ByteLevelPlan& plan, std::shared_ptr<const Bp
       longest_token_(static_cast<size_t>(*std::max_element(bytes_.begin(), bytes_.end()))),
       cuts_(byte_tokens(*model_)),
       cache_(kCacheBits) {
-  for (int b = 0; b < 256; ++b) byte_ids_[static_cast<size_t>(b)] = *model_->token_id(letter_of(b));
+  some_missing_ = false;
+  for (int b = 0; b < 256; ++b) {
+    const auto id = model_->token_id(letter_of(b));
+    byte_ids_[static_cast<size_t>(b)] = id.value_or(-1);
+    some_missing_ |= !id && b != 0xC0 && b != 0xC1 && b < 0xF5;
+  }
   for (const int32_t left : byte_ids_)
     for (const int32_t right : byte_ids_) byte_pairs_.push_back(model_->merges().find(left, right));
 }
 
-void ByteLevelPass::tokenize(std::string_view text, int32_t first,
+bool ByteLevelPass::has_byte_tokens(std::string_view text) const {
+  return std::all_of(text.begin(), text.end(),
+                     [&](char b) { return byte_ids_[static_cast<unsigned char>(b)] >= 0; });
+}
+
+bool ByteLevelPass::tokenize(std::string_view text, int32_t first,
                              const std::vector<Offset>* origin, bool with_offsets,
                              TokenSpan& out) const {
+  if (some_missing_ && !has_byte_tokens(text)) return false;
   const size_t first_token = out.ids.size();
   const auto words_of = [&](std::string_view part) {
     switch (plan_.words) {
@@ -89,6 +98,7 @@ void ByteLevelPass::tokenize(std::string_view text, int32_t first,
     words_of(text);
   }
   if (with_offsets) offsets(text, first, origin, first_token, out);
+  return true;
 }
 
 // Words are looked up a few at a time, so that the cache's lines are on their way from memory

@@ -19,14 +19,14 @@ namespace winnow {
 
 class ByteLevelPass {
  public:
-  // Null when the model is not one of bytes alone: every byte a token, and nothing said of
-  // characters that are none.
+  // Null when the model marks characters at a word's ends.
   static std::unique_ptr<const ByteLevelPass> make(const ByteLevelPlan& plan,
                                                    std::shared_ptr<const Bpe> model);
 
   // Appends the tokens of a text (well-formed UTF-8, normalized). Offsets, when asked for: its code
-  // point i stands for origin[i], or, without an origin, for code point first + i.
-  void tokenize(std::string_view text, int32_t first, const std::vector<Offset>* origin,
+  // point i stands for origin[i], or, without an origin, for code point first + i. Returns false,
+  // with out as it was, for a text with a byte that is no token.
+  bool tokenize(std::string_view text, int32_t first, const std::vector<Offset>* origin,
                 bool with_offsets, TokenSpan& out) const;
 
  private:
@@ -46,11 +46,14 @@ class ByteLevelPass {
 
   ByteLevelPlan plan_;
   std::shared_ptr<const Bpe> model_;
-  std::array<int32_t, 256> byte_ids_;
+  bool has_byte_tokens(std::string_view text) const;
+
+  std::array<int32_t, 256> byte_ids_;          // -1: no token
   std::vector<MergeTable::Merge> byte_pairs_;  // [first byte][second]
   std::vector<int32_t> bytes_;                 // of each token, by id
   size_t longest_token_;                       // bytes
   WordCuts cuts_;
+  bool some_missing_;  // of the bytes that UTF-8 has
   mutable WordCache cache_;
 };
 

@@ -134,8 +134,9 @@ void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_off
                              TokenSpan& out) const {
   if (bert_ && bert_->tokenize(text, first, with_offsets, out)) return;
   const bool as_it_is = !parts_.normalizer || parts_.normalizer->leaves(text);
-  if (byte_level_ && as_it_is && parts_.added.normalized().empty())
-    return byte_level_->tokenize(text, first, nullptr, with_offsets, out);
+  if (byte_level_ && as_it_is && parts_.added.normalized().empty() &&
+      byte_level_->tokenize(text, first, nullptr, with_offsets, out))
+    return;
   if (unigram_ && !with_offsets && unigram_->tokenize(text, out.ids)) return;
   Normalized n = winnow::decode(text, first);
   if (!as_it_is) parts_.normalizer->apply(n);
@@ -160,8 +161,9 @@ void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_off
 
 void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& out) const {
   if (n.text.empty()) return;
-  if (byte_level_)
-    return byte_level_->tokenize(utf8_of(n.text), n.first, &n.origin, with_offsets, out);
+  if (byte_level_ &&
+      byte_level_->tokenize(utf8_of(n.text), n.first, &n.origin, with_offsets, out))
+    return;
   std::vector<Word> words{{0, n.text.size()}};
   if (parts_.pre_tokenizer) parts_.pre_tokenizer->split(n, words);
   std::string utf8;

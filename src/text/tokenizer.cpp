@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "text/load.h"
+#include "text/load_bpe.h"
 
 namespace winnow {
 namespace {
@@ -13,6 +14,11 @@ namespace {
 std::shared_ptr<const MappedFile> open_if_there(const std::filesystem::path& path) {
   std::error_code ignored;
   return std::filesystem::exists(path, ignored) ? MappedFile::open(path.string()) : nullptr;
+}
+
+std::optional<Json> read_object(const std::filesystem::path& path) {
+  const auto file = open_if_there(path);
+  return file ? std::optional(Json::parse(file->text(), file->path())) : std::nullopt;
 }
 
 class AtTheEnd final : public DecodeStream {
@@ -51,6 +57,17 @@ std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const std::string& folde
                                  config ? bert_overrides(*config) : BertOverrides{});
     if (const auto file = open_if_there(dir / "vocab.txt"))
       return load_vocab_txt(file->text(), file->path(), config ? &*config : nullptr);
+    const auto vocab = open_if_there(dir / "vocab.json"),
+               merges = open_if_there(dir / "merges.txt");
+    if (vocab && merges) {
+      const auto model_config = read_object(dir / "config.json"),
+                 added = read_object(dir / "added_tokens.json"),
+                 special = read_object(dir / "special_tokens_map.json");
+      const auto pointer = [](const std::optional<Json>& json) { return json ? &*json : nullptr; };
+      return load_vocab_merges({vocab->text(), merges->text(), vocab->path(), merges->path(),
+                                pointer(config), pointer(model_config), pointer(added),
+                                pointer(special)});
+    }
     for (const char* name : {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model"})
       if (const auto file = open_if_there(dir / name)) {
         const auto model_config = read_object(dir / "config.json");
@@ -65,8 +82,10 @@ std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const std::string& folde
     throw;
   }
   fail(Code::kNotFound,
-       "load tokenizer: want tokenizer.json, vocab.txt or a SentencePiece model in ", folder,
-       ", got none of them");
+       "load tokenizer: want tokenizer.json, vocab.txt, vocab.json and merges.txt, or a "
+       "SentencePiece "
+       "model in ",
+       folder, ", got none of them");
 }
 
 std::shared_ptr<const Tokenizer> Tokenizer::from_json(std::string_view json,

@@ -48,11 +48,11 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // Loads a model folder: tokenizer.json, or the same pipeline built from vocab.txt or a
-  // SentencePiece model (sentencepiece.bpe.model, spiece.model, tokenizer.model) and the configs.
-  // The file's own padding and truncation are ignored: winnow never pads, and truncates as the
-  // request says. Throws kNotFound when the folder has none, kCorrupt or kUnsupported naming the
-  // file and the component.
+  // Loads a model folder: tokenizer.json, or the same pipeline built from vocab.txt, from
+  // vocab.json and merges.txt, or from a SentencePiece model (sentencepiece.bpe.model,
+  // spiece.model, tokenizer.model), and the configs. The file's own padding and truncation are
+  // ignored: winnow never pads, and truncates as the request says. Throws kNotFound when the folder
+  // has none, kCorrupt or kUnsupported naming the file and the component.
   static std::shared_ptr<const Tokenizer> from_folder(const std::string& folder);
 
   // The text of a tokenizer.json; `what` names it in errors.

@@ -107,6 +107,18 @@ size_t white_space_end(Cursor c, bool line_breaks) {
 
 }  // namespace
 
+std::string_view word_regex(WordPattern pattern) {
+  switch (pattern) {
+    case WordPattern::kGpt2:
+      return kGpt2Regex;
+    case WordPattern::kQwen:
+      return kQwenRegex;
+    case WordPattern::kLlama:
+      return kLlamaRegex;
+  }
+  return {};
+}
+
 std::optional<WordPattern> known_word_pattern(std::string_view regex) {
   if (regex == kGpt2Regex) return WordPattern::kGpt2;
   if (regex == kQwenRegex) return WordPattern::kQwen;

@@ -14,6 +14,9 @@ namespace winnow {
 // kLlama: kQwen with \p{N}{1,3}
 enum class WordPattern { kGpt2, kQwen, kLlama };
 
+// Its regular expression.
+std::string_view word_regex(WordPattern pattern);
+
 // The one that a regular expression is, letter by letter.
 std::optional<WordPattern> known_word_pattern(std::string_view regex);
 

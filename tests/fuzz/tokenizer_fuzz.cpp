@@ -1,12 +1,15 @@
 // Any bytes up to a NUL: either a tokenizer or one Error. The bytes after it: tokens whose offsets
-// lie in the text and which are the same with offsets and without, or one Error.
+// lie in the text, which are the same with offsets and without and decode to one text in steps and
+// at once, or one Error.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
 #include "base/error.h"
+#include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 
 namespace {
@@ -26,7 +29,11 @@ void tokenize(const winnow::Tokenizer& tokenizer, std::string_view text) {
   truncate(first, &second, tokenizer.special_tokens(true), 16, winnow::TruncationSide::kLeft);
   const winnow::Encoding both = tokenizer.assemble(first, &second);
   expect(both.ids.size() <= 16 && both.type_ids.size() == both.ids.size());
-  tokenizer.decode(both.ids, true);
+  winnow::StreamDecoder stream(tokenizer, true);
+  std::string streamed;
+  for (const int32_t id : both.ids) streamed += stream.push(id);
+  expect(streamed + stream.finish() == tokenizer.decode(both.ids, true));
+  for (const int32_t id : both.ids) tokenizer.token_bytes(id);
 }
 
 }  // namespace

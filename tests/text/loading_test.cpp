@@ -139,7 +139,8 @@ TEST_CASE("a folder without a tokenizer is not found") {
   } catch (const Error& error) {
     CHECK(error.code() == Code::kNotFound);
     CHECK(std::string(error.what()) ==
-          "load tokenizer: want tokenizer.json, vocab.txt or a SentencePiece model in " +
+          "load tokenizer: want tokenizer.json, vocab.txt, vocab.json and merges.txt, or a "
+          "SentencePiece model in " +
               folder.path() + ", got none of them");
   }
 }

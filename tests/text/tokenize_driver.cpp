@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "base/utf8.h"
+#include "text/gguf_tokenizer.h"
 #include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 
@@ -28,6 +29,43 @@ void numbers(JsonWriter& out, const char* name, const std::vector<T>& values) {
   out.key(name).begin_array();
   for (const T& value : values) out.value(static_cast<int64_t>(value));
   out.end_array();
+}
+
+// The tokenizer of a GGUF's metadata, written down as JSON without the prefix of its keys.
+std::shared_ptr<const Tokenizer> load_gguf(const Json& json, const std::string& what) {
+  winnow::GgufTokenizer gguf;
+  gguf.model = json.string("model");
+  gguf.pre = json.string("pre", "");
+  const auto each = [&](const char* key, auto take) {
+    const auto list = json.find(key);
+    for (size_t i = 0; list && i < list->size(); ++i) take((*list)[i]);
+  };
+  each("tokens", [&](const Json& j) { gguf.tokens.emplace_back(j.string()); });
+  each("merges", [&](const Json& j) { gguf.merges.emplace_back(j.string()); });
+  each("scores", [&](const Json& j) { gguf.scores.push_back(static_cast<float>(j.number())); });
+  each("token_type", [&](const Json& j) { gguf.types.push_back(static_cast<int>(j.integer())); });
+  const auto id = [&](const char* key) {
+    const auto value = json.find(key);
+    return value ? std::optional(value->integer()) : std::nullopt;
+  };
+  gguf.bos = id("bos_token_id");
+  gguf.eos = id("eos_token_id");
+  gguf.unknown = id("unknown_token_id");
+  const auto flag = [&](const char* key) {
+    const auto value = json.find(key);
+    return value ? std::optional(value->boolean()) : std::nullopt;
+  };
+  gguf.add_bos = flag("add_bos_token");
+  gguf.add_eos = flag("add_eos_token");
+  gguf.add_prefix = flag("add_space_prefix");
+  return winnow::load_gguf_tokenizer(gguf, what);
+}
+
+std::shared_ptr<const Tokenizer> load(const std::string& name) {
+  if (!name.ends_with(".json")) return Tokenizer::from_folder(name);
+  const auto file = winnow::MappedFile::open(name);
+  if (name.ends_with(".gguf.json")) return load_gguf(Json::parse(file->text(), name), name);
+  return Tokenizer::from_json(file->text(), name);
 }
 
 TokenSpan tokens(std::string_view text, const Tokenizer& tokenizer) {
@@ -60,10 +98,7 @@ void encode(const Json& line, const Tokenizer& tokenizer, JsonWriter& out) {
 
 void answer(const Json& line, std::shared_ptr<const Tokenizer>& tokenizer, JsonWriter& out) {
   if (const auto path = line.find("load")) {
-    const std::string name(path->string());
-    tokenizer = name.ends_with(".json")
-                    ? Tokenizer::from_json(winnow::MappedFile::open(name)->text(), name)
-                    : Tokenizer::from_folder(name);
+    tokenizer = load(std::string(path->string()));
     out.member("loaded", tokenizer->vocab_size());
   } else if (const auto list = line.find("decode")) {
     std::vector<int32_t> ids;

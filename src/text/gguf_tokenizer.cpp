@@ -1,0 +1,189 @@
+#include "text/gguf_tokenizer.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "text/load_bpe.h"
+
+namespace winnow {
+namespace {
+
+enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4 };
+
+constexpr char kMark[] = "\u2581";
+
+int32_t type_of(const GgufTokenizer& gguf, size_t id) {
+  return gguf.types.empty() ? kNormal : gguf.types[id];
+}
+
+void check(const GgufTokenizer& gguf, std::string_view what) {
+  const auto same = [&](const char* key, size_t size) {
+    if (size != 0 && size != gguf.tokens.size())
+      fail(Code::kCorrupt, what, ": tokenizer.ggml.", key, ": want ", gguf.tokens.size(),
+           ", one a token, got ", size);
+  };
+  same("token_type", gguf.types.size());
+  same("scores", gguf.scores.size());
+  for (size_t id = 0; id < gguf.tokens.size(); ++id)
+    if (const auto at = invalid_utf8_at(gguf.tokens[id]))
+      fail(Code::kCorrupt, what, ": tokenizer.ggml.tokens[", id,
+           "]: want UTF-8, got an invalid byte at ", *at);
+}
+
+// The id that a key names, checked.
+int32_t checked(const GgufTokenizer& gguf, const char* key, int64_t id, std::string_view what) {
+  if (id < 0 || id >= static_cast<int64_t>(gguf.tokens.size()))
+    fail(Code::kCorrupt, what, ": tokenizer.ggml.", key, ": want an id from 0 to ",
+         static_cast<int64_t>(gguf.tokens.size()) - 1, ", got ", id);
+  return static_cast<int32_t>(id);
+}
+
+// Tokens that are found in a text whole. One that stands twice keeps its first id.
+std::vector<AddedToken> added_of(const GgufTokenizer& gguf) {
+  std::vector<AddedToken> out;
+  for (size_t id = 0; id < gguf.tokens.size(); ++id) {
+    const int32_t type = type_of(gguf, id);
+    if (type != kControl && type != kUserDefined && type != kUnknown) continue;
+    if (gguf.tokens[id].empty()) continue;
+    out.push_back({.content = gguf.tokens[id],
+                   .id = static_cast<int32_t>(id),
+                   .special = type != kUserDefined});
+  }
+  return out;
+}
+
+Vocabulary vocabulary_of(const GgufTokenizer& gguf, std::string_view what) {
+  std::vector<std::pair<std::string, int64_t>> tokens;
+  for (size_t id = 0; id < gguf.tokens.size(); ++id)
+    tokens.emplace_back(gguf.tokens[id], static_cast<int64_t>(id));
+  return Vocabulary(std::move(tokens), cat(what, ": tokenizer.ggml.tokens"));
+}
+
+// [bos] A [eos], and for a pair each text so.
+Template template_of(const GgufTokenizer& gguf, bool bos_by_default, std::string_view what) {
+  using Kind = TemplatePiece::Kind;
+  const auto special = [&](bool put, const std::optional<int64_t>& id, const char* key) {
+    std::vector<int32_t> ids;
+    if (put && !id)
+      fail(Code::kCorrupt, what, ": want tokenizer.ggml.", key, " to add the token, got none");
+    if (put) ids.push_back(checked(gguf, key, *id, what));
+    return ids;
+  };
+  const std::vector<int32_t> bos =
+      special(gguf.add_bos.value_or(bos_by_default), gguf.bos, "bos_token_id");
+  const std::vector<int32_t> eos = special(gguf.add_eos.value_or(false), gguf.eos, "eos_token_id");
+  Template out;
+  for (const int32_t type : {0, 1}) {
+    const std::vector<TemplatePiece> pieces = {{Kind::kSpecial, type, bos},
+                                               {type == 0 ? Kind::kFirst : Kind::kSecond, type},
+                                               {Kind::kSpecial, type, eos}};
+    if (type == 0) out.single = pieces;
+    out.pair.insert(out.pair.end(), pieces.begin(), pieces.end());
+  }
+  return out;
+}
+
+ByteLevelKind kind_of(const std::string& pre, std::string_view what) {
+  if (pre == "gpt-2" || pre == "default" || pre.empty()) return ByteLevelKind::kGpt2;
+  if (pre == "smollm" || pre == "starcoder" || pre == "refact") return ByteLevelKind::kSmolLm;
+  if (pre == "qwen2") return ByteLevelKind::kQwen2;
+  if (pre == "llama-bpe" || pre == "llama3" || pre == "llama-v3") return ByteLevelKind::kLlama3;
+  fail(Code::kUnsupported, what,
+       ": tokenizer.ggml.pre: want gpt-2, default, smollm, starcoder, refact, qwen2, llama-bpe, "
+       "llama3 or llama-v3, got ",
+       pre);
+}
+
+std::shared_ptr<const Tokenizer> byte_level(const GgufTokenizer& gguf, std::string_view what) {
+  const ByteLevelKind kind = kind_of(gguf.pre, what);
+  Bpe::Merges merges;
+  for (size_t i = 0; i < gguf.merges.size(); ++i)
+    merges.push_back(merge_of(gguf.merges[i], cat(what, ": tokenizer.ggml.merges[", i, ']')));
+  const bool is_llama = kind == ByteLevelKind::kLlama3;
+  BpeOptions options;
+  options.ignore_merges = is_llama;
+  const auto model =
+      std::make_shared<Bpe>(vocabulary_of(gguf, what), merges, std::move(options), what);
+  PipelineParts parts =
+      byte_level_parts(kind, model, added_of(gguf), gguf.add_prefix.value_or(false));
+  parts.special = template_of(gguf, is_llama, what);
+  return std::make_shared<Pipeline>(std::move(parts));
+}
+
+// SentencePiece's BPE joins the pair whose token scores highest; as ranked merges, that is every
+// way to part each token, by its score. Source: transformers' generate_merges.
+Bpe::Merges merges_of_scores(const GgufTokenizer& gguf) {
+  std::unordered_map<std::string_view, size_t> ids;
+  for (size_t id = 0; id < gguf.tokens.size(); ++id)
+    if (type_of(gguf, id) == kNormal) ids.emplace(gguf.tokens[id], id);
+  struct Way {
+    size_t left, right;
+    float score;
+    int64_t left_chars, right_chars;
+  };
+  std::vector<Way> ways;
+  for (size_t id = 0; id < gguf.tokens.size(); ++id) {
+    const std::string_view token = gguf.tokens[id];
+    if (const auto known = ids.find(token); known == ids.end() || known->second != id) continue;
+    const size_t before = ways.size();
+    for (size_t at = 1; at < token.size(); ++at) {
+      if ((static_cast<unsigned char>(token[at]) & 0xC0) == 0x80) continue;
+      const auto left = ids.find(token.substr(0, at)), right = ids.find(token.substr(at));
+      if (left == ids.end() || right == ids.end()) continue;
+      ways.push_back({left->second, right->second, gguf.scores[id],
+                      code_points(token.substr(0, at)), code_points(token.substr(at))});
+    }
+    std::sort(ways.begin() + static_cast<std::ptrdiff_t>(before), ways.end(),
+              [](const Way& a, const Way& b) {
+                return std::pair(a.left, a.right) < std::pair(b.left, b.right);
+              });
+  }
+  std::stable_sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
+    return std::tuple(a.score, a.left_chars, a.right_chars) >
+           std::tuple(b.score, b.left_chars, b.right_chars);
+  });
+  Bpe::Merges merges;
+  for (const Way& way : ways) merges.emplace_back(gguf.tokens[way.left], gguf.tokens[way.right]);
+  return merges;
+}
+
+std::shared_ptr<const Tokenizer> sentence_piece(const GgufTokenizer& gguf, std::string_view what) {
+  if (gguf.scores.empty())
+    fail(Code::kCorrupt, what, ": want tokenizer.ggml.scores for tokenizer.ggml.model llama");
+  BpeOptions options;
+  options.fuse_unknown = options.byte_fallback = true;
+  if (gguf.unknown)
+    options.unknown =
+        gguf.tokens[static_cast<size_t>(checked(gguf, "unknown_token_id", *gguf.unknown, what))];
+  const auto model = std::make_shared<Bpe>(vocabulary_of(gguf, what), merges_of_scores(gguf),
+                                           std::move(options), what);
+  const bool prefix = gguf.add_prefix.value_or(true);
+  const auto component = [&](std::string_view json) { return Json::parse(json, what); };
+  const std::string mark =
+      cat(R"({"type":"Replace","pattern":{"String":" "},"content":")", kMark, R"("})");
+  const std::string put = cat(R"({"type":"Prepend","prepend":")", kMark, R"("},)");
+  const std::string strip = R"(,{"type":"Strip","content":" ","start":1,"stop":0})";
+  const std::string space = cat(R"({"type":"Replace","pattern":{"String":")", kMark,
+                                R"("},"content":" "},{"type":"ByteFallback"},{"type":"Fuse"})");
+  return std::make_shared<Pipeline>(PipelineParts{
+      model,
+      make_normalizer(
+          component(cat(R"({"type":"Sequence","normalizers":[)", prefix ? put : "", mark, "]}"))),
+      nullptr, AddedTokens(added_of(gguf), nullptr), template_of(gguf, true, what),
+      make_decoder(
+          component(cat(R"({"type":"Sequence","decoders":[)", space, prefix ? strip : "", "]}")))});
+}
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> load_gguf_tokenizer(const GgufTokenizer& gguf,
+                                                     std::string_view what) {
+  check(gguf, what);
+  if (gguf.model == "gpt2") return byte_level(gguf, what);
+  if (gguf.model == "llama") return sentence_piece(gguf, what);
+  fail(Code::kUnsupported, what, ": tokenizer.ggml.model: want gpt2 or llama, got ", gguf.model);
+}
+
+}  // namespace winnow
