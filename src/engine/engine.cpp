@@ -1,9 +1,13 @@
 #include "engine/engine.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "base/utf8.h"
 #include "engine/batcher.h"
+#include "engine/decoder_folder.h"
+#include "engine/decoder_runner.h"
 #include "engine/model_folder.h"
 #include "ops/cpu/cpu_kernels.h"
 
@@ -48,6 +52,49 @@ std::string name_of(const std::vector<Pooling>& pooling) {
   return out;
 }
 
+int threads_of(const EngineOptions& options) {
+  return options.threads > 0 ? options.threads : usable_cpus();
+}
+
+struct DecoderTask {
+  ModelKind kind;
+  DecoderOutput output;
+};
+
+// What the options ask of a decoder, or else what its folder says of itself: how to pool, or an
+// architecture without a language head, make an embedder.
+DecoderTask decoder_task(const EngineOptions& options, const ModelFolder& folder) {
+  const std::string& task = options.task;
+  require(task == "auto" || task == "generate" || task == "embed",
+          "task: want auto, generate or embed, got ", task);
+  const std::vector<Module>& modules = folder.parts.modules;
+  const bool bare = folder.config.at("architectures")[0].string().ends_with("Model");
+  if (task == "generate" || (task == "auto" && modules.empty() && !bare))
+    return {ModelKind::kGenerator, NextToken{}};
+  for (const Module& module : modules)
+    if (module.kind != Module::Kind::kNormalize &&
+        (module.kind != Module::Kind::kPooling ||
+         module.pooling != std::vector<Pooling>{Pooling::kLast}))
+      fail(Code::kUnsupported, folder.config.path(),
+           ": a decoder pools its last token, and nothing stands on that; the folder's modules say "
+           "otherwise");
+  return {ModelKind::kEmbedder, LastHidden{}};
+}
+
+// Pages for keys and values: what the options say, else a quarter of the machine's memory, and no
+// more than 16 texts of the longest length need.
+int64_t kv_pages(const EngineOptions& options, const KvShape& shape, int64_t max_length) {
+  const int64_t page = KvCache::page_bytes(shape.layers, shape.kv_heads, shape.head_size);
+  int64_t bytes = options.kv_cache_bytes;
+  if (bytes == 0) {
+    const int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
+    bytes = std::min(memory / 4, 16 * (max_length / kPageTokens + 1) * page);
+  }
+  require(bytes >= 2 * page, "kv_cache_bytes: want room for two pages of ", page, " bytes, got ",
+          bytes);
+  return bytes / page;
+}
+
 ModelKind kind_of(const Network& network) {
   if (!network.classifier) return ModelKind::kEmbedder;
   return network.labels.size() == 1 ? ModelKind::kReranker : ModelKind::kClassifier;
@@ -58,15 +105,19 @@ ModelKind kind_of(const Network& network) {
 struct Engine::Parts {
   ModelInfo info;
   std::shared_ptr<const Tokenizer> tokenizer;
+  // One of the two: encoders, or a decoder.
   Network network;
-  std::unique_ptr<Batcher> batcher;  // last: it uses the network until it ends
+  std::unique_ptr<Batcher> batcher;  // uses the network until it ends
+  std::unique_ptr<DecoderRunner> decoder;
+  std::shared_ptr<const ChatTemplate> chat;  // null: none
 
   // Outputs for those that have a sequence; empty ones for the others.
   std::vector<Output> run(std::vector<Encoded>& encoded, const Call& call, CallTimes* times) {
     std::vector<Sequence> sequences;
     for (Encoded& e : encoded)
       if (!e.error) sequences.push_back(std::move(e.sequence));
-    std::vector<Output> made = batcher->run(std::move(sequences), call, times),
+    std::vector<Output> made = decoder ? decoder->run(std::move(sequences), call, times)
+                                       : batcher->run(std::move(sequences), call, times),
                         outputs(encoded.size());
     size_t next = 0;
     for (size_t i = 0; i < encoded.size(); ++i)
@@ -74,12 +125,67 @@ struct Engine::Parts {
     return outputs;
   }
 
-  void want(bool classifier, const char* task) const {
-    if (network.classifier != classifier)
-      fail(Code::kUnsupported, info.name, ": model is not ", task, "; it is a ",
-           network.architecture);
+  void want(bool fits, const char* task) const {
+    if (!fits)
+      fail(Code::kUnsupported, info.name, ": model is not ", task, "; it is a ", info.architecture);
   }
+  bool is(ModelKind kind) const { return info.kind == kind; }
+
+  void load_encoder(const EngineOptions& options, const ModelFolder& folder, const Weights& weights,
+                    const Kernels& kernels);
+  void load_decoder(const EngineOptions& options, const ModelFolder& folder, const Weights& weights,
+                    const Kernels& kernels);
 };
+
+void Engine::Parts::load_encoder(const EngineOptions& options, const ModelFolder& folder,
+                                 const Weights& weights, const Kernels& kernels) {
+  bool defaulted = false;
+  network = build_network(folder.config, chosen_parts(options.pooling, folder, defaulted), weights);
+  tokenizer = Tokenizer::from_folder(options.folder);
+  info.architecture = network.architecture;
+  info.kind = kind_of(network);
+  info.pooling = name_of(network.pooling);
+  info.pooling_is_default = !network.classifier && defaulted;
+  info.sparse = network.sparse.has_value();
+  info.multi_dimensions = network.multi ? static_cast<int>(network.multi->out) : 0;
+  info.identity_scores = network.classifier && !folder.sigmoid;
+  info.labels = network.labels;
+  info.max_length = static_cast<int>(
+      std::min(network.model->max_positions(), folder.max_length.value_or(INT64_MAX)));
+  info.dimensions = network.classifier ? 0 : static_cast<int>(network.head->width());
+  info.hidden_size = static_cast<int>(network.model->hidden_size());
+  info.vocabulary = network.model->vocab_size();
+  batcher = std::make_unique<Batcher>(make_local_executor(network, kernels, threads_of(options)),
+                                      BatcherOptions{.max_batch_tokens = options.max_batch_tokens,
+                                                     .max_queue_tokens = options.max_queue_tokens});
+}
+
+void Engine::Parts::load_decoder(const EngineOptions& options, const ModelFolder& folder,
+                                 const Weights& weights, const Kernels& kernels) {
+  const DecoderTask task = decoder_task(options, folder);
+  DecoderFolder files = read_decoder_folder(options.folder, folder.config);
+  tokenizer = files.tokenizer;
+  chat = files.chat;
+  DecoderNetwork net = build_decoder(folder.config, task.output, weights);
+  info.architecture = net.architecture;
+  info.kind = task.kind;
+  info.chat = chat != nullptr && task.kind == ModelKind::kGenerator;
+  info.max_length =
+      static_cast<int>(std::min(net.model->max_positions(), folder.max_length.value_or(INT64_MAX)));
+  if (task.kind == ModelKind::kEmbedder) {
+    info.pooling = "lasttoken";
+    info.dimensions = static_cast<int>(net.width());
+  }
+  info.hidden_size = static_cast<int>(net.model->hidden_size());
+  info.vocabulary = net.model->vocab_size();
+  const int64_t pages = kv_pages(options, net.model->kv_shape(), info.max_length);
+  info.max_length = static_cast<int>(std::min<int64_t>(info.max_length, (pages - 1) * kPageTokens));
+  decoder = std::make_unique<DecoderRunner>(
+      std::move(net), tokenizer, std::move(files.end_tokens), kernels, threads_of(options),
+      SchedulerOptions{.pages = pages,
+                       .step_tokens = int64_t{256} * threads_of(options),
+                       .max_queue_tokens = options.max_queue_tokens});
+}
 
 std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   if (!std::filesystem::is_directory(options.folder))
@@ -90,49 +196,32 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   const DType dtype = linear_dtype(options.dtype, *checkpoint);
   const Kernels& kernels = cpu_kernels(options.isa.empty() ? best_isa() : options.isa);
   const Weights weights(checkpoint, kernels, dtype, /*keep_blocks=*/options.dtype == "auto");
-  bool defaulted = false;
-  parts->network =
-      build_network(folder.config, chosen_parts(options.pooling, folder, defaulted), weights);
-  parts->tokenizer = Tokenizer::from_folder(options.folder);
-  const Network& network = parts->network;
-  if (parts->tokenizer->vocab_size() > network.model->vocab_size())
-    fail(Code::kCorrupt, options.folder, ": the tokenizer has ", parts->tokenizer->vocab_size(),
-         " tokens, the model only ", network.model->vocab_size());
-
   ModelInfo& info = parts->info;
   info.folder = options.folder;
   info.name = options.name.empty()
                   ? std::filesystem::weakly_canonical(options.folder).filename().string()
                   : options.name;
-  info.architecture = network.architecture;
-  info.kind = kind_of(network);
   info.dtype = dtype == DType::i8 ? "int8" : "f32";
-  info.pooling = name_of(network.pooling);
-  info.pooling_is_default = !network.classifier && defaulted;
-  info.sparse = network.sparse.has_value();
-  info.multi_dimensions = network.multi ? static_cast<int>(network.multi->out) : 0;
   info.prompts = folder.prompts;
   info.default_prompt = folder.default_prompt;
-  info.identity_scores = network.classifier && !folder.sigmoid;
-  info.labels = network.labels;
-  info.max_length = static_cast<int>(
-      std::min(network.model->max_positions(), folder.max_length.value_or(INT64_MAX)));
-  if (options.max_length > 0) info.max_length = std::min(info.max_length, options.max_length);
-  info.dimensions = network.classifier ? 0 : static_cast<int>(network.head->width());
-  info.hidden_size = static_cast<int>(network.model->hidden_size());
-  info.parameters = weights.parameters();
-  info.weight_bytes = weights.bytes();
   info.max_batch_tokens = options.max_batch_tokens;
   info.device = kernels.device;
+  if (is_decoder(folder.config))
+    parts->load_decoder(options, folder, weights, kernels);
+  else
+    parts->load_encoder(options, folder, weights, kernels);
+  if (parts->tokenizer->vocab_size() > info.vocabulary)
+    fail(Code::kCorrupt, options.folder, ": the tokenizer has ", parts->tokenizer->vocab_size(),
+         " tokens, the model only ", info.vocabulary);
+  if (options.max_length > 0) info.max_length = std::min(info.max_length, options.max_length);
+  info.parameters = weights.parameters();
+  info.weight_bytes = weights.bytes();
 
-  const int threads = options.threads > 0 ? options.threads : usable_cpus();
-  parts->batcher =
-      std::make_unique<Batcher>(make_local_executor(network, kernels, threads),
-                                BatcherOptions{.max_batch_tokens = options.max_batch_tokens,
-                                               .max_queue_tokens = options.max_queue_tokens});
-  const TokenSpan warm = parts->tokenizer->tokenize("warm up");
-  Encoded first = encode_tokens(warm, nullptr, *parts->tokenizer, {}, info.max_length);
-  parts->batcher->run({std::move(first.sequence)}, {}, nullptr);
+  Encoded first = encode_tokens(parts->tokenizer->tokenize("warm up"), nullptr, *parts->tokenizer,
+                                {}, info.max_length);
+  std::vector<Encoded> warm;
+  warm.push_back(std::move(first));
+  parts->run(warm, {}, nullptr);
   return std::unique_ptr<Engine>(new Engine(std::move(parts)));
 }
 
@@ -141,19 +230,35 @@ Engine::~Engine() = default;
 
 const ModelInfo& Engine::info() const { return parts_->info; }
 const Tokenizer& Engine::tokenizer() const { return *parts_->tokenizer; }
-EngineStats Engine::stats() const { return parts_->batcher->stats(); }
+EngineStats Engine::stats() const {
+  if (!parts_->decoder) return parts_->batcher->stats();
+  const SchedulerStats s = parts_->decoder->stats();
+  EngineStats stats{.queued_sequences = s.waiting,
+                    .queued_tokens = s.waiting_tokens,
+                    .batches = s.steps,
+                    .batch_tokens = s.step_tokens,
+                    .sequences = s.finished,
+                    .dropped_sequences = s.dropped};
+  stats.decoder = s;
+  return stats;
+}
 void Engine::observe(std::shared_ptr<BatchObserver> observer) {
-  parts_->batcher->observe(std::move(observer));
+  if (parts_->decoder)
+    parts_->decoder->observe(std::move(observer));
+  else
+    parts_->batcher->observe(std::move(observer));
 }
 
 RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
   const bool late = parts_->network.multi.has_value();
-  if (!late) parts_->want(true, "a re-ranker model");
-  if (!late && parts_->network.labels.size() != 1)
+  if (!late)
+    parts_->want(!parts_->is(ModelKind::kEmbedder) && !parts_->is(ModelKind::kGenerator),
+                 "a re-ranker model");
+  if (!late && parts_->info.labels.size() != 1)
     fail(Code::kUnsupported, parts_->info.name, ": model is not a re-ranker model; it has ",
-         parts_->network.labels.size(), " labels");
+         parts_->info.labels.size(), " labels");
   const int limit = parts_->info.max_length;
   std::vector<Encoded> encoded =
       late ? encode_late(request, tokenizer(), limit) : encode_rerank(request, tokenizer(), limit);
@@ -172,7 +277,7 @@ std::vector<std::vector<float>> Engine::embed(const EmbedRequest& request, const
                                               CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
-  parts_->want(false, "an embedding model");
+  parts_->want(parts_->is(ModelKind::kEmbedder), "an embedding model");
   std::vector<Encoded> encoded = encode_embed(request, tokenizer(), parts_->info.max_length);
   require_all(encoded);
   t.tokenize = seconds_since(start);
@@ -188,7 +293,7 @@ std::vector<Embedding> Engine::embed_outputs(const EmbedRequest& request, const 
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
   const ModelInfo& info = parts_->info;
-  parts_->want(false, "an embedding model");
+  parts_->want(parts_->is(ModelKind::kEmbedder), "an embedding model");
   if ((request.outputs & Sequence::kSparse) && !info.sparse)
     fail(Code::kUnsupported, info.name, ": model has no sparse head");
   if ((request.outputs & Sequence::kMulti) && info.multi_dimensions == 0)
@@ -213,7 +318,8 @@ std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& req
                                                       const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
-  parts_->want(true, "a classifier model");
+  parts_->want(parts_->is(ModelKind::kClassifier) || parts_->is(ModelKind::kReranker),
+               "a classifier model");
   std::vector<Encoded> encoded = encode_classify(request, tokenizer(), parts_->info.max_length);
   require_all(encoded);
   t.tokenize = seconds_since(start);
@@ -223,6 +329,18 @@ std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& req
     t.characters += code_points(input.text) + (input.pair ? code_points(*input.pair) : 0);
   t.total = seconds_since(start);
   return labels;
+}
+
+std::unique_ptr<Generation> Engine::generate(GenerateRequest request, const Call& call) {
+  parts_->want(parts_->is(ModelKind::kGenerator), "a generator");
+  return parts_->decoder->generate(std::move(request), call, parts_->info.max_length);
+}
+
+std::vector<int32_t> Engine::chat_prompt(const ChatRender& conversation) const {
+  parts_->want(parts_->is(ModelKind::kGenerator), "a generator");
+  if (!parts_->chat)
+    fail(Code::kUnsupported, parts_->info.name, ": the model has no chat template");
+  return tokenizer().tokenize(parts_->chat->render(conversation)).ids;
 }
 
 }  // namespace winnow

@@ -34,12 +34,21 @@ struct EngineOptions {
   // Decoders: what for. "generate", "rerank" (yes or no), "embed", or "auto": what the folder says,
   // else generate.
   std::string task = "auto";
-  int64_t kv_cache_bytes = 0;  // decoders: memory for keys and values; 0: a quarter of the machine's,
-                               // and no more than 16 texts of the longest length need
+  int64_t kv_cache_bytes = 0;  // decoders: memory for keys and values; 0: a quarter of the
+                               // machine's, and no more than 16 texts of the longest length need
 };
 
 // One label, several labels, none; a decoder with its language head.
 enum class ModelKind { kReranker, kClassifier, kEmbedder, kGenerator };
+
+// What a decoder's scheduler does; its counts are since the start.
+struct SchedulerStats {
+  int64_t running, waiting, waiting_tokens;  // texts, texts, tokens
+  int64_t pages, pages_in_use;               // of keys and values; in use: owned by a text
+  int64_t prompt_tokens, cached_tokens;      // given; of these, found computed
+  int64_t new_tokens, steps, step_tokens;
+  int64_t finished, dropped;  // texts
+};
 
 struct ModelInfo {
   std::string name, folder, architecture;  // architecture: "BertForSequenceClassification"
@@ -57,6 +66,7 @@ struct ModelInfo {
   int max_length;                   // tokens, special ones included
   int dimensions;                   // of an embedding; 0 for classifiers
   int hidden_size = 0;              // of a token's hidden state
+  int64_t vocabulary = 0;           // ids are below
   int64_t parameters;
   int64_t weight_bytes;  // in memory, as packed
   int max_batch_tokens;
@@ -74,6 +84,7 @@ struct CallTimes {
 // What the engine does at this moment and since it started, for /metrics.
 struct EngineStats {
   int64_t queued_sequences, queued_tokens, batches, batch_tokens, sequences, dropped_sequences;
+  std::optional<SchedulerStats> decoder = {};
 };
 
 // Called once after each batch, from the engine's thread; must be quick.
@@ -108,11 +119,11 @@ class Engine {
                                                 const Call& call = {}, CallTimes* times = nullptr);
 
   // Begins to generate; generators only. Several run at once and do not change each other's tokens.
-  // Throws kTooLong when the prompt leaves no room for a token, kInvalidArgument naming an option out
-  // of its range, kUnsupported naming what a schema has that cannot be done, kOverloaded.
+  // Throws kTooLong when the prompt leaves no room for a token, kInvalidArgument naming an option
+  // out of its range, kUnsupported naming what a schema has that cannot be done, kOverloaded.
   std::unique_ptr<Generation> generate(GenerateRequest request, const Call& call = {});
-  // The ids of a conversation by the checkpoint's own chat template. Throws kUnsupported when it has
-  // none, kInvalidArgument with the template's own words where it refuses the conversation.
+  // The ids of a conversation by the checkpoint's own chat template. Throws kUnsupported when it
+  // has none, kInvalidArgument with the template's own words where it refuses the conversation.
   std::vector<int32_t> chat_prompt(const ChatRender& conversation) const;
 
  private:

@@ -16,8 +16,9 @@ PagePool::Tokens PagePool::tokens_at(std::span<const int32_t> ids, int64_t page)
   return tokens;
 }
 
-// The longest unused page without owners and without published pages behind it. There is one wherever a
-// page has no owner: who owns a page owns those before it, so the last of a branch has none either.
+// The longest unused page without owners and without published pages behind it. There is one
+// wherever a page has no owner: who owns a page owns those before it, so the last of a branch has
+// none either.
 int32_t PagePool::reclaim() {
   int32_t oldest = -1;
   for (int32_t i = 0; i < size(); ++i)

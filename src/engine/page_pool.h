@@ -1,9 +1,9 @@
 // Who owns which page of a KvCache, and which pages hold text that may come again. Not thread-safe:
 // the scheduler's.
 //
-// A page in use has owners. A full page that was published also stands in a tree by the tokens it holds
-// and all those before it; without owners it stays there until its place is needed, the longest unused
-// first. So memory is never idle, and what comes again is not computed again.
+// A page in use has owners. A full page that was published also stands in a tree by the tokens it
+// holds and all those before it; without owners it stays there until its place is needed, the
+// longest unused first. So memory is never idle, and what comes again is not computed again.
 #pragma once
 
 #include <array>
@@ -31,12 +31,12 @@ class PagePool {
   void keep(std::span<const int32_t> pages);
   void release(std::span<const int32_t> pages);
 
-  // The published pages that hold the longest beginning of ids, whole pages only; each has one owner
-  // more.
+  // The published pages that hold the longest beginning of ids, whole pages only; each has one
+  // owner more.
   std::vector<int32_t> find(std::span<const int32_t> ids);
 
-  // Publishes pages, owned by the caller, that hold ids' whole pages, as far as others do not hold the
-  // same already.
+  // Publishes pages, owned by the caller, that hold ids' whole pages, as far as others do not hold
+  // the same already.
   void publish(std::span<const int32_t> ids, std::span<const int32_t> pages);
 
  private:
@@ -44,8 +44,8 @@ class PagePool {
   struct Page {
     int32_t owners = 0;
     bool published = false;
-    int32_t parent = -1;    // the page before it in the tree; -1: it begins a text
-    int32_t children = 0;   // published pages behind it
+    int32_t parent = -1;   // the page before it in the tree; -1: it begins a text
+    int32_t children = 0;  // published pages behind it
     uint64_t last_used = 0;
     Tokens tokens{};
   };

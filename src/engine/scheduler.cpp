@@ -31,7 +31,8 @@ int64_t common_beginning(const std::vector<Branch>& branches) {
   int64_t common = static_cast<int64_t>(first.size()) - 1;
   for (const Branch& b : branches) {
     const int64_t most = std::min(common, static_cast<int64_t>(b.ids.size()) - 1);
-    common = std::mismatch(first.begin(), first.begin() + most, b.ids.begin()).first - first.begin();
+    common =
+        std::mismatch(first.begin(), first.begin() + most, b.ids.begin()).first - first.begin();
   }
   return common < kLeastShared ? 0 : common;
 }
@@ -99,6 +100,7 @@ struct Scheduler::State {
   std::deque<std::unique_ptr<Text>> running;
   std::vector<std::pair<int32_t, int32_t>> copies;  // that the next step begins with
   SchedulerStats stats{};
+  std::shared_ptr<BatchObserver> observer;
   bool stop = false;
   std::thread thread;
 
@@ -135,6 +137,11 @@ Scheduler::~Scheduler() {
   state_->thread.join();
 }
 
+void Scheduler::observe(std::shared_ptr<BatchObserver> observer) {
+  std::lock_guard lock(state_->mutex);
+  state_->observer = std::move(observer);
+}
+
 SchedulerStats Scheduler::stats() const {
   std::lock_guard lock(state_->mutex);
   SchedulerStats stats = state_->stats;
@@ -153,8 +160,10 @@ void Scheduler::submit(std::vector<Branch> branches, const Call& call) {
     const auto most = static_cast<int64_t>(b.ids.size()) + b.most_new;
     // One page more: the copy of a shared beginning's last page.
     if (pages_of(most) + 1 > state_->options.pages)
-      fail(Code::kTooLong, "the text may become ", most, " tokens, and the memory for keys and values "
-           "holds ", (state_->options.pages - 1) * kPageTokens);
+      fail(Code::kTooLong, "the text may become ", most,
+           " tokens, and the memory for keys and values "
+           "holds ",
+           (state_->options.pages - 1) * kPageTokens);
   }
   auto group = std::make_shared<Group>();
   group->common = common_beginning(branches);
@@ -163,8 +172,7 @@ void Scheduler::submit(std::vector<Branch> branches, const Call& call) {
   std::lock_guard lock(state_->mutex);
   SchedulerStats& stats = state_->stats;
   if (state_->stop) fail(Code::kCancelled, "the engine is stopping");
-  if (stats.waiting_tokens > 0 &&
-      stats.waiting_tokens + tokens > state_->options.max_queue_tokens)
+  if (stats.waiting_tokens > 0 && stats.waiting_tokens + tokens > state_->options.max_queue_tokens)
     fail(Code::kOverloaded, "the queue is full: ", stats.waiting_tokens, " tokens wait, at most ",
          state_->options.max_queue_tokens, " may; try again later");
   stats.waiting += static_cast<int64_t>(group->branches.size());
@@ -310,8 +318,8 @@ void Scheduler::admit() {
   if (state_->running.empty() && state_->groups.size() > 1) give_back_shared();
 }
 
-// Nothing runs and nobody can begin: beginnings that wait for their branches hold the pages. All but
-// the first group's go back.
+// Nothing runs and nobody can begin: beginnings that wait for their branches hold the pages. All
+// but the first group's go back.
 void Scheduler::give_back_shared() {
   for (size_t i = 1; i < state_->groups.size(); ++i) {
     Group& group = *state_->groups[i];
@@ -342,8 +350,7 @@ void Scheduler::build(Step& step) {
   bool busy = false;
   for (const auto& text : state_->running)
     if (text->generating()) add(*text, text->left()), busy = true;
-  int64_t budget = busy ? state_->options.busy_step_tokens
-                        : state_->options.step_tokens;
+  int64_t budget = busy ? state_->options.busy_step_tokens : state_->options.step_tokens;
   for (const auto& text : state_->running) {
     if (budget <= 0) break;
     if (text->generating()) continue;
@@ -358,9 +365,8 @@ void Scheduler::run(Step& step) {
   for (const auto& [from, to] : step.copies) state_->cache.copy_page(from, to);
   state_->ops.arena().reset();
   const Tensor out = state_->network.run(
-      state_->ops,
-      {step.ids, step.positions, step.starts, {step.table, step.table_starts}}, state_->cache,
-      step.rows);
+      state_->ops, {step.ids, step.positions, step.starts, {step.table, step.table_starts}},
+      state_->cache, step.rows);
   for (Step::Part& part : step.parts) {
     if (part.row < 0) continue;
     try {
@@ -410,8 +416,7 @@ void Scheduler::abandon(const Step& step, const std::exception_ptr& error) {
     end(*part.text, error);
     for (; group->next < group->branches.size(); ++group->next) {
       --state_->stats.waiting;
-      state_->stats.waiting_tokens -=
-          static_cast<int64_t>(group->branches[group->next].ids.size());
+      state_->stats.waiting_tokens -= static_cast<int64_t>(group->branches[group->next].ids.size());
       ++state_->stats.dropped;
       group->branches[group->next].reader->close(error);
     }
@@ -425,22 +430,27 @@ void Scheduler::abandon(const Step& step, const std::exception_ptr& error) {
 void Scheduler::loop() {
   std::unique_lock lock(state_->mutex);
   for (;;) {
-    state_->wake.wait(lock, [&] {
-      return state_->stop || !state_->groups.empty() || !state_->running.empty();
-    });
+    state_->wake.wait(
+        lock, [&] { return state_->stop || !state_->groups.empty() || !state_->running.empty(); });
     if (state_->stop) break;
     drop_late();
     admit();
     Step step;
     build(step);
     if (step.parts.empty()) continue;
+    const std::shared_ptr<BatchObserver> observer = state_->observer;
     lock.unlock();
     std::exception_ptr error;
+    const Clock::time_point start = Clock::now();
     try {
       run(step);
     } catch (...) {
       error = std::current_exception();
     }
+    if (observer)
+      observer->on_batch(static_cast<int64_t>(step.parts.size()),
+                         static_cast<int64_t>(step.ids.size()),
+                         std::chrono::duration<double>(Clock::now() - start).count());
     lock.lock();
     if (error)
       abandon(step, error);

@@ -1,10 +1,10 @@
 // The scheduler: texts of many callers through one decoder, step by step. Thread-safe.
 //
 // A step computes the next token of every text that is being generated, and as much of the waiting
-// prompts as its budget leaves room for. Texts come and go between steps. What the branches of one call
-// begin with in common is computed once, and so is what an earlier text began with (PagePool). A text
-// is admitted when there are pages for all that it may become, so none ever has to stop for lack of
-// memory. A text's tokens do not depend on any of this: every row is computed for itself.
+// prompts as its budget leaves room for. Texts come and go between steps. What the branches of one
+// call begin with in common is computed once, and so is what an earlier text began with (PagePool).
+// A text is admitted when there are pages for all that it may become, so none ever has to stop for
+// lack of memory. A text's tokens do not depend on any of this: every row is computed for itself.
 #pragma once
 
 #include <memory>
@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/call.h"
+#include "engine/engine.h"
 #include "models/decoders.h"
 
 namespace winnow {
@@ -23,8 +23,8 @@ class RowReader {
   virtual ~RowReader() = default;
   // Its first token is about to be computed; `cached` of its tokens need not be.
   virtual void begin(int64_t cached) = 0;
-  // The network's row after the text's last token. Returns the token that goes on, or none: the text
-  // has ended.
+  // The network's row after the text's last token. Returns the token that goes on, or none: the
+  // text has ended.
   virtual std::optional<int32_t> read(std::span<const float> row) = 0;
   // Called once, last: null at the text's own end, else why there will be no more rows.
   virtual void close(std::exception_ptr error) = 0;
@@ -37,19 +37,11 @@ struct Branch {
 };
 
 struct SchedulerOptions {
-  int64_t pages = 0;             // of 32 tokens
-  int64_t step_tokens = 512;     // a step's budget
-  int64_t busy_step_tokens = 64; // and when texts are being generated, which wait for it
+  int64_t pages = 0;              // of 32 tokens
+  int64_t step_tokens = 512;      // a step's budget
+  int64_t busy_step_tokens = 64;  // and when texts are being generated, which wait for it
   int64_t max_queue_tokens = 1 << 22;
   int64_t max_running = 256;  // texts
-};
-
-struct SchedulerStats {
-  int64_t running, waiting, waiting_tokens;      // texts, texts, tokens
-  int64_t pages, pages_in_use;                   // in use: owned by a text
-  int64_t prompt_tokens, cached_tokens;          // since the start: given, found computed
-  int64_t new_tokens, steps, step_tokens;        // since the start
-  int64_t finished, dropped;                     // texts
 };
 
 class Scheduler {
@@ -62,11 +54,13 @@ class Scheduler {
   Scheduler& operator=(const Scheduler&) = delete;
 
   // Queues branches that belong together. Throws kOverloaded when more than max_queue_tokens would
-  // wait, kTooLong when a branch and the tokens that it may get need more pages than there are. Later
-  // errors go to the readers: kDeadline, kCancelled, what the model's verbs throw.
+  // wait, kTooLong when a branch and the tokens that it may get need more pages than there are.
+  // Later errors go to the readers: kDeadline, kCancelled, what the model's verbs throw.
   void submit(std::vector<Branch> branches, const Call& call);
 
+  // observe: before the first submit; each step is told to it, its texts and its tokens.
   SchedulerStats stats() const;
+  void observe(std::shared_ptr<BatchObserver> observer);
 
  private:
   struct Group;

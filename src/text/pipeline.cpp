@@ -161,8 +161,7 @@ void Pipeline::tokenize_part(std::string_view text, int32_t first, bool with_off
 
 void Pipeline::tokenize_normalized(Normalized n, bool with_offsets, TokenSpan& out) const {
   if (n.text.empty()) return;
-  if (byte_level_ &&
-      byte_level_->tokenize(utf8_of(n.text), n.first, &n.origin, with_offsets, out))
+  if (byte_level_ && byte_level_->tokenize(utf8_of(n.text), n.first, &n.origin, with_offsets, out))
     return;
   std::vector<Word> words{{0, n.text.size()}};
   if (parts_.pre_tokenizer) parts_.pre_tokenizer->split(n, words);
@@ -191,9 +190,13 @@ std::optional<int32_t> Pipeline::token_id(std::string_view token) const {
   return parts_.model->token_id(token);
 }
 
+bool Pipeline::has_token(int32_t id) const {
+  return id >= 0 && id < vocab_size() && tokens_[static_cast<size_t>(id)];
+}
+
 std::string_view Pipeline::token(int32_t id) const {
-  const bool known = id >= 0 && id < vocab_size() && tokens_[static_cast<size_t>(id)];
-  require(known, "token: want the id of a token, from 0 to ", vocab_size() - 1, ", got ", id);
+  require(has_token(id), "token: want the id of a token, from 0 to ", vocab_size() - 1, ", got ",
+          id);
   return *tokens_[static_cast<size_t>(id)];
 }
 

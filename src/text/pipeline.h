@@ -37,6 +37,7 @@ class Pipeline final : public Tokenizer {
   int special_tokens(bool pair) const override { return parts_.special.special_tokens(pair); }
   Encoding assemble(const TokenSpan& first, const TokenSpan* second) const override;
   int32_t vocab_size() const override { return static_cast<int32_t>(tokens_.size()); }
+  bool has_token(int32_t id) const override;
   std::optional<int32_t> token_id(std::string_view token) const override;
   std::string_view token(int32_t id) const override;
   bool is_special(int32_t id) const override;

@@ -34,14 +34,6 @@ class AtTheEnd final : public DecodeStream {
   std::vector<int32_t> ids_;
 };
 
-std::optional<Json> read_object(const std::filesystem::path& path) {
-  const auto file = open_if_there(path);
-  if (!file) return std::nullopt;
-  Json json = Json::parse(file->text(), file->path());
-  if (!json.is_object()) fail(Code::kCorrupt, file->path(), ": want an object, got ", json.kind());
-  return json;
-}
-
 }  // namespace
 
 std::unique_ptr<DecodeStream> Tokenizer::decode_stream(bool skip_special_tokens) const {

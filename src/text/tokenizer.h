@@ -70,6 +70,7 @@ class Tokenizer {
   virtual Encoding assemble(const TokenSpan& first, const TokenSpan* second) const = 0;
 
   virtual int32_t vocab_size() const = 0;
+  virtual bool has_token(int32_t id) const { return id >= 0 && id < vocab_size(); }  // ids may miss
   virtual std::optional<int32_t> token_id(std::string_view token) const = 0;
   virtual std::string_view token(int32_t id) const = 0;  // throws kInvalidArgument out of range
   virtual bool is_special(int32_t id) const = 0;         // an added token marked special
