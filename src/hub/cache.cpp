@@ -207,8 +207,10 @@ std::string missing_part(const std::string& folder) {
   if (has("model.safetensors")) return "";
   if (has("model.safetensors.index.json"))
     return missing_shard(folder, "model.safetensors.index.json");
-  for (const char* weights : {"onnx/model.onnx", "model.onnx", "pytorch_model.bin"})
+  for (const char* weights : {"pytorch_model.bin", "onnx/model.onnx", "model.onnx"})
     if (has(weights)) return "";
+  if (has("pytorch_model.bin.index.json"))
+    return missing_shard(folder, "pytorch_model.bin.index.json");
   return "weights";
 }
 

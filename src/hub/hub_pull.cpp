@@ -34,23 +34,33 @@ std::string module_folder(const std::string& path) {
   return path.substr(0, slash);
 }
 
-// "model-00001-of-00002.safetensors".
-bool is_shard(const std::string& path) {
-  return path.starts_with("model-") && path.ends_with(".safetensors") &&
-         path.find('/') == std::string::npos;
+// "model-00001-of-00002.safetensors", "pytorch_model-00001-of-00002.bin".
+struct ShardedForm {
+  const char *whole, *index, *start, *end;
+};
+constexpr ShardedForm kSafetensors{"model.safetensors", "model.safetensors.index.json", "model-",
+                                   ".safetensors"};
+constexpr ShardedForm kPyTorch{"pytorch_model.bin", "pytorch_model.bin.index.json",
+                               "pytorch_model-", ".bin"};
+
+// The one file or its shards with their index, the index last; empty when there is neither.
+std::vector<std::string> files_of(const ShardedForm& form, const std::set<std::string>& all) {
+  if (all.contains(form.whole)) return {form.whole};
+  if (!all.contains(form.index)) return {};
+  std::vector<std::string> chosen;
+  for (const std::string& path : all)
+    if (path.starts_with(form.start) && path.ends_with(form.end) &&
+        path.find('/') == std::string::npos)
+      chosen.push_back(path);
+  if (!chosen.empty()) chosen.emplace_back(form.index);
+  return chosen;
 }
 
 // The one form of the weights that is taken, without modules; empty when there is none.
 std::vector<std::string> choose_weights(const std::set<std::string>& all) {
-  if (all.contains("model.safetensors")) return {"model.safetensors"};
   std::vector<std::string> chosen;
-  if (all.contains("model.safetensors.index.json")) {
-    std::copy_if(all.begin(), all.end(), std::back_inserter(chosen), is_shard);
-    if (!chosen.empty()) {
-      chosen.push_back("model.safetensors.index.json");
-      return chosen;
-    }
-  }
+  for (const ShardedForm& form : {kSafetensors, kPyTorch})
+    if (chosen = files_of(form, all); !chosen.empty()) return chosen;
   for (const std::string onnx : {"onnx/model.onnx", "model.onnx"}) {
     if (!all.contains(onnx)) continue;
     for (const std::string& outside : {onnx + "_data", onnx + ".data"})  // weights kept apart
@@ -58,7 +68,6 @@ std::vector<std::string> choose_weights(const std::set<std::string>& all) {
     chosen.push_back(onnx);
     return chosen;
   }
-  if (all.contains("pytorch_model.bin")) return {"pytorch_model.bin"};
   return {};
 }
 
@@ -145,7 +154,8 @@ std::vector<std::string> choose_files(std::span<const std::string> files) {
   }
   const std::vector<std::string> weights = choose_weights(all);
   const char* absent =
-      weights.empty() ? "weights (model.safetensors, its shards, model.onnx or pytorch_model.bin)"
+      weights.empty()
+          ? "weights (model.safetensors or pytorch_model.bin, their shards, or model.onnx)"
       : !all.contains("config.json") ? "config.json"
       : !all.contains("tokenizer.json") && !all.contains("vocab.txt") && !all.contains("vocab.json")
           ? "a tokenizer (tokenizer.json or vocab.txt)"

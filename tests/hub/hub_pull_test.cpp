@@ -25,19 +25,23 @@ TEST_CASE("one form of the weights is taken, the best that there is") {
                        "model-00001-of-00002.safetensors",
                        "model-00002-of-00002.safetensors",
                        "model.safetensors.index.json",
+                       "pytorch_model.bin",
+                       "pytorch_model-00001-of-00001.bin",
+                       "pytorch_model.bin.index.json",
                        "onnx/model.onnx",
                        "onnx/model_O3.onnx",
                        "model.onnx",
-                       "pytorch_model.bin",
                        "tf_model.h5",
                        "openvino/openvino_model.bin"};
   CHECK(chosen(every) == "model.safetensors");
   CHECK(chosen({every.begin() + 1, every.end()}) ==
         "model-00001-of-00002.safetensors model-00002-of-00002.safetensors "
         "model.safetensors.index.json");
-  CHECK(chosen({every.begin() + 4, every.end()}) == "onnx/model.onnx");
-  CHECK(chosen({every.begin() + 6, every.end()}) == "model.onnx");
-  CHECK(chosen({every.begin() + 7, every.end()}) == "pytorch_model.bin");
+  CHECK(chosen({every.begin() + 4, every.end()}) == "pytorch_model.bin");
+  CHECK(chosen({every.begin() + 5, every.end()}) ==
+        "pytorch_model-00001-of-00001.bin pytorch_model.bin.index.json");
+  CHECK(chosen({every.begin() + 7, every.end()}) == "onnx/model.onnx");
+  CHECK(chosen({every.begin() + 9, every.end()}) == "model.onnx");
   CHECK(chosen({"onnx/model.onnx", "onnx/model.onnx_data"}) ==
         "onnx/model.onnx_data onnx/model.onnx");
 }

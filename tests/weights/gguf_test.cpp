@@ -296,7 +296,6 @@ TEST_CASE(
   for (const StoredTensor* t : model->tensors()) ++types[name_of(t->dtype)];
   CHECK(types == std::map<std::string_view, int>{{"f32", 61}, {"q4_1", 210}, {"q8_0", 1}});
   CHECK(model->find("lm_head.weight") == nullptr);
-
   struct Row {
     std::string name;
     Shape shape;
