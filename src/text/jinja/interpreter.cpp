@@ -312,7 +312,7 @@ class Interpreter {
     Value caller;
     for (const auto& [name, value] : arguments.named) {
       const auto at = std::find_if(m.parameters.begin(), m.parameters.end(),
-                                   [&](const auto& p) { return p.first == name; });
+                                   [&, &name = name](const auto& p) { return p.first == name; });
       if (at != m.parameters.end()) continue;
       if (name == "caller" && m.takes_caller)
         caller = value;
