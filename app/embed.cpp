@@ -123,7 +123,7 @@ class VectorWriter {
   size_t index_ = 0;
 };
 
-int run(const Flags& flags) {
+void check_usage(const Flags& flags) {
   if ((flags.sparse && flags.multi) ||
       ((flags.sparse || flags.multi) && (flags.json || flags.npy || flags.dimensions > 0)))
     throw CLI::ValidationError("--sparse",
@@ -136,6 +136,10 @@ int run(const Flags& flags) {
   if (flags.npy && flags.out == "-" && ::isatty(STDOUT_FILENO) == 1)
     throw CLI::ValidationError(
         "--npy", "want a file for bytes that no terminal can show: add --out FILE, or > FILE");
+}
+
+int run(const Flags& flags) {
+  check_usage(flags);
   const Settings settings = load_settings(flags.model.config);
   const std::vector<std::string> texts = texts_of(flags);
   const auto engine = load_engine(flags.model, flags.compute, settings,
