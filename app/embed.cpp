@@ -17,6 +17,8 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/utf8.h"
+#include "http/embed_tokens_route.h"
+#include "http/models.h"
 
 namespace winnow {
 namespace {
@@ -27,12 +29,10 @@ struct Flags {
   ModelFlags model;
   ComputeFlags compute;
   std::vector<std::string> texts;
-  std::string file, out = "-", prompt;
-  bool json = false, npy = false, no_normalize = false;
+  std::string file, out = "-", prompt, prompt_name;
+  bool json = false, npy = false, no_normalize = false, sparse = false, multi = false;
   int dimensions = 0;
 };
-
-using Vectors = std::vector<std::vector<float>>;
 
 // The texts of the arguments or of the file. A text that no model can read is named by its line
 // before any work.
@@ -58,6 +58,13 @@ std::vector<std::string> texts_of(const Flags& flags) {
     texts.push_back(std::move(document.text));
   }
   return texts;
+}
+
+// A line of a text's token weights, or of its vectors a token, as /embed_sparse and /embed_all
+// answer.
+std::string token_line(const Embedding& embedding, bool sparse) {
+  const std::string array = sparse ? sparse_json({embedding}) : tokens_json({embedding});
+  return array.substr(1, array.size() - 2);  // the array around the one text
 }
 
 // Writes vectors one after another in one of the three forms.
@@ -116,12 +123,23 @@ class VectorWriter {
   size_t index_ = 0;
 };
 
-int run(const Flags& flags) {
+void check_usage(const Flags& flags) {
+  if ((flags.sparse && flags.multi) ||
+      ((flags.sparse || flags.multi) && (flags.json || flags.npy || flags.dimensions > 0)))
+    throw CLI::ValidationError("--sparse",
+                               "want one of --sparse and --multi, without --json, --npy and "
+                               "--dimensions: they print JSON, a text a line");
+  if (!flags.prompt.empty() && !flags.prompt_name.empty())
+    throw CLI::ValidationError("--prompt-name", "want --prompt or --prompt-name, and not both");
   if (flags.json && flags.npy)
     throw CLI::ValidationError("--npy", "want --json or --npy, and not both");
   if (flags.npy && flags.out == "-" && ::isatty(STDOUT_FILENO) == 1)
     throw CLI::ValidationError(
         "--npy", "want a file for bytes that no terminal can show: add --out FILE, or > FILE");
+}
+
+int run(const Flags& flags) {
+  check_usage(flags);
   const Settings settings = load_settings(flags.model.config);
   const std::vector<std::string> texts = texts_of(flags);
   const auto engine = load_engine(flags.model, flags.compute, settings,
@@ -131,8 +149,11 @@ int run(const Flags& flags) {
       "--dimensions: want at most ", engine->info().dimensions, " with this model, got ",
       flags.dimensions);
 
+  const bool tokenwise = flags.sparse || flags.multi;
+  const std::string prompt =
+      flags.prompt.empty() ? prompt_of(engine->info(), flags.prompt_name) : flags.prompt;
   struct Answer {
-    Vectors vectors;
+    std::vector<Embedding> embeddings;
     CallTimes times;
   };
   const auto cancelled = std::make_shared<std::atomic<bool>>(false);
@@ -140,11 +161,14 @@ int run(const Flags& flags) {
     EmbedRequest request;
     for (size_t i = call * kTextsACall; i < std::min(texts.size(), (call + 1) * kTextsACall); ++i)
       request.inputs.emplace_back(texts[i]);
-    request.prompt = flags.prompt;
+    request.prompt = prompt;
     request.normalize = !flags.no_normalize;
     request.dimensions = flags.dimensions;
     Answer answer;
-    answer.vectors = engine->embed(request, {.cancelled = cancelled}, &answer.times);
+    request.outputs = flags.sparse  ? Sequence::kSparse
+                      : flags.multi ? Sequence::kMulti
+                                    : Sequence::kPooled;
+    answer.embeddings = engine->embed_outputs(request, {.cancelled = cancelled}, &answer.times);
     return answer;
   };
   ResultStream out(flags.out);
@@ -154,10 +178,14 @@ int run(const Flags& flags) {
   int64_t tokens = 0, done = 0;
   in_order((texts.size() + kTextsACall - 1) / kTextsACall, kCallsAtOnce, embed,
            [&](size_t, const Answer& answer) {
-             for (const std::vector<float>& vector : answer.vectors) writer.write(vector);
+             for (const Embedding& embedding : answer.embeddings)
+               if (tokenwise)
+                 out.line(token_line(embedding, flags.sparse));
+               else
+                 writer.write(embedding.dense);
              tokens += answer.times.tokens;
              if (progress)
-               progress->advance_to(done += static_cast<int64_t>(answer.vectors.size()));
+               progress->advance_to(done += static_cast<int64_t>(answer.embeddings.size()));
            },
            [&] { *cancelled = true; });
   writer.end(tokens);
@@ -183,6 +211,16 @@ Command add_embed(CLI::App& program) {
   app->add_option("--prompt", flags->prompt,
                   "Put this before every text, as some models want: \"query: \"")
       ->type_name("TEXT");
+  app->add_option("--prompt-name", flags->prompt_name,
+                  "Put the model's own prompt of that name before every text: query, document ...; "
+                  "without it the model's default prompt, where it has one")
+      ->type_name("NAME");
+  app->add_flag(
+      "--sparse", flags->sparse,
+      "Print a weight for each token of the vocabulary that says something (bge-m3): JSON, "
+      "a text a line");
+  app->add_flag("--multi", flags->multi,
+                "Print a vector for each token (bge-m3): JSON, a text a line");
   app->add_option("--dimensions", flags->dimensions,
                   "Keep the first so many values (Matryoshka); without it all")
       ->check(CLI::Range(1, 1 << 20).description(""))

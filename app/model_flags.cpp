@@ -1,6 +1,7 @@
 #include "app/model_flags.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 
 #include "base/error.h"
@@ -65,7 +66,8 @@ void add_compute_flags(CLI::App& command, ComputeFlags& flags) {
 void add_pooling_flag(CLI::App& command, ComputeFlags& flags) {
   command
       .add_option("--pooling", flags.pooling, "For an embedder whose files do not say how to pool")
-      ->check(CLI::IsMember({"auto", "cls", "mean"}))
+      ->check(CLI::IsMember(
+          {"auto", "cls", "mean", "max", "mean_sqrt_len", "weightedmean", "lasttoken"}))
       ->type_name("POOLING");
 }
 
@@ -123,7 +125,13 @@ EngineOptions engine_options(const ModelEntry& model, const ComputeFlags& flags,
 std::unique_ptr<Engine> load_engine(const ModelFlags& flags, const ComputeFlags& compute,
                                     const Settings& settings, const std::string& fallback) {
   const std::string& model = flags.model.empty() ? fallback : flags.model;
-  return Engine::load(engine_options({"", model}, compute, settings, flags.pull));
+  auto engine = Engine::load(engine_options({"", model}, compute, settings, flags.pull));
+  if (engine->info().pooling_is_default)
+    std::fprintf(stderr,
+                 "winnow: note: %s does not say how to pool: taking the mean, as "
+                 "sentence-transformers does; --pooling says otherwise\n",
+                 engine->info().name.c_str());
+  return engine;
 }
 
 }  // namespace winnow

@@ -67,6 +67,7 @@ void rank(Engine& engine, const std::vector<RankingJob>& jobs, const RankingOpti
     RerankRequest request;
     request.query = job.query->text;
     request.raw_scores = options.raw_scores;
+    request.long_documents = options.long_documents;
     for (size_t i = part.first; i < part.last; ++i)
       request.documents.push_back((*job.documents)[i].text);
     try {

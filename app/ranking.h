@@ -18,6 +18,7 @@ struct RankingJob {
 struct RankingOptions {
   bool raw_scores = false;
   int top_n = 0;  // 0: all
+  LongDocuments long_documents;
 };
 
 // A job's answer: as Engine::rerank's, but with refused documents apart.

@@ -29,6 +29,7 @@ struct Flags {
   std::string format = "auto";
   bool json = false, jsonl = false, raw_scores = false, return_documents = false;
   int top_n = 0;
+  LongDocuments long_documents;
 };
 
 std::string id_json(const DocumentId& id) {
@@ -140,7 +141,10 @@ class Reranking {
       Progress progress("rerank", pairs, "pairs");
       int64_t done_pairs = 0;
       rank(
-          *engine, jobs, {.raw_scores = flags_.raw_scores, .top_n = flags_.top_n},
+          *engine, jobs,
+          {.raw_scores = flags_.raw_scores,
+           .top_n = flags_.top_n,
+           .long_documents = flags_.long_documents},
           [&](size_t job, const RankingAnswer& answer) {
             write(job, jobs[job], answer, engine->info());
           },
@@ -209,6 +213,21 @@ class Reranking {
   int64_t refused_ = 0;
 };
 
+void add_long_document_flags(CLI::App& app, LongDocuments& how) {
+  const auto option = [&](const char* name, int& value, int least, const char* help) {
+    app.add_option(name, value, help)
+        ->check(CLI::Range(least, 1 << 20).description(""))
+        ->type_name("N");
+  };
+  option("--max-chunks", how.max_chunks, 1,
+         "Cut a document that is too long into at most so many overlapping windows, of which the "
+         "best counts; without it such a document is truncated");
+  option("--overlap", how.overlap, 0, "Tokens that neighbouring windows share");
+  option("--max-document-tokens", how.max_document_tokens, 1,
+         "Read so many tokens of each document");
+  option("--max-query-tokens", how.max_query_tokens, 1, "Read so many tokens of the query");
+}
+
 }  // namespace
 
 Command add_rerank(CLI::App& program) {
@@ -237,6 +256,7 @@ Command add_rerank(CLI::App& program) {
                 "Print the model's logits instead of scores in [0, 1]");
   app->add_flag("--return-documents", flags->return_documents,
                 "Put the documents' text into --json and --jsonl");
+  add_long_document_flags(*app, flags->long_documents);
   add_model_flags(*app, flags->model, kDefaultReranker);
   add_compute_flags(*app, flags->compute);
   add_limit_flag(*app, "max_length", flags->compute.limits);

@@ -32,17 +32,22 @@ class Reader {
     Settings s;
     s.path = path_;
     if (root.IsNull()) return s;  // an empty file
-    const std::vector<Key> top = {{"reranker", &s.reranker},
-                                  {"embedder", &s.embedder},
-                                  {"host", &s.host},
-                                  {"port", &s.port, 0, 65535},
-                                  {"threads", &s.threads, 1, 1024},
-                                  {"dtype", &s.dtype, 0, 0, {"auto", "f32", "int8"}},
-                                  {"pooling", &s.pooling, 0, 0, {"auto", "cls", "mean"}},
-                                  {"api_key", &s.api_key},
-                                  {"auto_truncate", &s.auto_truncate},
-                                  {"return_documents", &s.return_documents},
-                                  {"strict", &s.strict}};
+    const std::vector<Key> top = {
+        {"reranker", &s.reranker},
+        {"embedder", &s.embedder},
+        {"host", &s.host},
+        {"port", &s.port, 0, 65535},
+        {"threads", &s.threads, 1, 1024},
+        {"dtype", &s.dtype, 0, 0, {"auto", "f32", "int8"}},
+        {"pooling",
+         &s.pooling,
+         0,
+         0,
+         {"auto", "cls", "mean", "max", "mean_sqrt_len", "weightedmean", "lasttoken"}},
+        {"api_key", &s.api_key},
+        {"auto_truncate", &s.auto_truncate},
+        {"return_documents", &s.return_documents},
+        {"strict", &s.strict}};
     std::vector<Key> limits;
     for (const LimitKey& limit : limit_keys())
       limits.push_back({limit.name, &(s.limits.*limit.member), limit.least, kMostOfLimit});

@@ -171,7 +171,10 @@ def bge_m3():
     def side(folder):
         for name, head in (("colbert_linear", colbert), ("sparse_linear", sparse)):
             state = {k: v.detach().contiguous() for k, v in head.state_dict().items()}
-            safetensors.torch.save_file(state, str(folder / f"{name}.safetensors"))
+            if name == "colbert_linear":  # as they are published
+                torch.save(state, str(folder / f"{name}.pt"))
+            else:
+                safetensors.torch.save_file(state, str(folder / f"{name}.safetensors"))
 
     def vector(hidden, encoding, case):
         with torch.inference_mode():

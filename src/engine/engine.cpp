@@ -48,7 +48,10 @@ EmbedderParts chosen_parts(const std::string& wish, const ModelFolder& folder, b
 
 std::string name_of(const std::vector<Pooling>& pooling) {
   std::string out;
-  for (const Pooling p : pooling) out += (out.empty() ? "" : "+") + std::string(name_of(p));
+  for (const Pooling p : pooling) {
+    if (!out.empty()) out += '+';
+    out += name_of(p);
+  }
   return out;
 }
 

@@ -78,7 +78,8 @@ std::vector<Module> read_modules(const std::string& folder) {
 // bge-m3's side heads: `name`.safetensors, or the pickle that the checkpoint is published with.
 std::shared_ptr<const Checkpoint> read_side_head(const std::string& folder, const char* name) {
   const std::string path = folder + "/" + name;
-  if (fs::exists(path + ".safetensors")) return Checkpoint::open_safetensors(path + ".safetensors");
+  for (const char* ending : {".safetensors", ".pt"})
+    if (fs::exists(path + ending)) return Checkpoint::open(path + ending);
   return nullptr;
 }
 

@@ -12,6 +12,7 @@
 #include "http/body.h"
 #include "http/docs_route.h"
 #include "http/embed_route.h"
+#include "http/embed_tokens_route.h"
 #include "http/info_route.h"
 #include "http/natural_route.h"
 #include "http/openai_route.h"
@@ -34,6 +35,8 @@ constexpr Counted kRequests = Counted::kRequests;
 constexpr std::array kRoutes{
     Route{"POST", "/rerank", post_rerank, kTei, kInputs, false, true},
     Route{"POST", "/embed", post_embed, kTei, kInputs, false, true},
+    Route{"POST", "/embed_sparse", post_embed_sparse, kTei, kInputs, false, true},
+    Route{"POST", "/embed_all", post_embed_all, kTei, kInputs, false, true},
     Route{"POST", "/similarity", post_similarity, kTei, kInputs, false, true},
     Route{"POST", "/predict", post_predict, kTei, kInputs, false, true},
     Route{"POST", "/tokenize", post_tokenize, kTei, kRequests, false, true},

@@ -10,7 +10,7 @@ std::vector<std::vector<float>> embed(const HttpRequest& http, const Service& se
   work.batch = want.batch;
   work.inputs = want.request.inputs.size();
   Engine& engine = service.models.choose(Need::kEmbed, want.model, UnknownModel::kDefault, work);
-  want.request.prompt = service.models.prompt(engine, want.prompt_name);
+  want.request.prompt = prompt_of(engine.info(), want.prompt_name);
   return engine.embed(want.request, http.call, &work.times);
 }
 

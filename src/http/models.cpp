@@ -1,11 +1,6 @@
 #include "http/models.h"
 
-#include <algorithm>
-#include <filesystem>
-
 #include "base/error.h"
-#include "base/json.h"
-#include "base/mapped_file.h"
 
 namespace winnow {
 namespace {
@@ -16,6 +11,8 @@ std::string_view refusal(Need need) {
       return "model is not a re-ranker model";
     case Need::kEmbed:
       return "model is not an embedding model";
+    case Need::kSparse:
+      return "model is not a sparse embedding model";
     case Need::kClassify:
       return "model is not a classifier model";
     case Need::kTokenize:
@@ -24,15 +21,17 @@ std::string_view refusal(Need need) {
   return "no model is loaded";
 }
 
-bool made_for(ModelKind kind, Need need) {
-  return need == Need::kClassify ? kind == ModelKind::kClassifier : can(kind, need);
+bool made_for(const ModelInfo& model, Need need) {
+  if (need == Need::kClassify) return model.kind == ModelKind::kClassifier;
+  if (need == Need::kRerank) return model.kind == ModelKind::kReranker;
+  return can(model, need);
 }
 
 size_t default_model(std::span<const ModelInfo* const> models, Need need) {
   for (size_t i = 0; i < models.size(); ++i)
-    if (made_for(models[i]->kind, need)) return i;
+    if (made_for(*models[i], need)) return i;
   for (size_t i = 0; i < models.size(); ++i)
-    if (can(models[i]->kind, need)) return i;
+    if (can(*models[i], need)) return i;
   fail(Code::kUnsupported, refusal(need));
 }
 
@@ -44,14 +43,16 @@ std::string names_of(std::span<const ModelInfo* const> models) {
 
 }  // namespace
 
-bool can(ModelKind kind, Need need) {
+bool can(const ModelInfo& model, Need need) {
   switch (need) {
     case Need::kRerank:
-      return kind == ModelKind::kReranker;
+      return model.kind == ModelKind::kReranker || model.multi_dimensions > 0;
     case Need::kEmbed:
-      return kind == ModelKind::kEmbedder;
+      return model.kind == ModelKind::kEmbedder;
+    case Need::kSparse:
+      return model.sparse;
     case Need::kClassify:
-      return kind != ModelKind::kEmbedder;
+      return model.kind != ModelKind::kEmbedder;
     case Need::kTokenize:
       return true;
   }
@@ -63,7 +64,7 @@ size_t choose_model(std::span<const ModelInfo* const> models, Need need, std::st
   if (name.empty()) return default_model(models, need);
   for (size_t i = 0; i < models.size(); ++i) {
     if (models[i]->name != name) continue;
-    if (!can(models[i]->kind, need)) fail(Code::kUnsupported, refusal(need), ": ", name);
+    if (!can(*models[i], need)) fail(Code::kUnsupported, refusal(need), ": ", name);
     return i;
   }
   if (unknown == UnknownModel::kNotFound)
@@ -72,14 +73,7 @@ size_t choose_model(std::span<const ModelInfo* const> models, Need need, std::st
 }
 
 Models::Models(std::vector<std::shared_ptr<Engine>> engines) : engines_(std::move(engines)) {
-  for (const auto& engine : engines_) {
-    infos_.push_back(&engine->info());
-    const auto path =
-        std::filesystem::path(engine->info().folder) / "config_sentence_transformers.json";
-    prompts_.push_back(std::filesystem::exists(path)
-                           ? parse_prompts(MappedFile::open(path)->text(), path.string())
-                           : Prompts{});
-  }
+  for (const auto& engine : engines_) infos_.push_back(&engine->info());
 }
 
 Engine& Models::choose(Need need, std::string_view name, UnknownModel unknown, Work& work) const {
@@ -90,26 +84,32 @@ Engine& Models::choose(Need need, std::string_view name, UnknownModel unknown, W
   return *engines_[chosen];
 }
 
-const std::string& Models::prompt(const Engine& engine, std::string_view prompt_name) const {
+const std::string& prompt_of(const ModelInfo& model, std::string_view prompt_name) {
   static const std::string kNone;
-  if (prompt_name.empty()) return kNone;
-  const size_t index = std::find(infos_.begin(), infos_.end(), &engine.info()) - infos_.begin();
-  const Prompts& prompts = prompts_[index];
-  const auto found = prompts.find(std::string(prompt_name));
-  if (found != prompts.end()) return found->second;
+  const std::string name(prompt_name.empty() ? model.default_prompt : prompt_name);
+  if (name.empty()) return kNone;
+  const auto found = model.prompts.find(name);
+  if (found != model.prompts.end()) return found->second;
   std::string names;
-  for (const auto& [name, text] : prompts) names += (names.empty() ? "" : ", ") + name;
+  for (const auto& [known, text] : model.prompts) names += (names.empty() ? "" : ", ") + known;
   fail(Code::kInvalidArgument, "`prompt_name`: want one of the model's prompts (",
-       names.empty() ? "it has none" : names, "), got ", prompt_name);
+       names.empty() ? "it has none" : names, "), got ", name);
 }
 
-std::unordered_map<std::string, std::string> parse_prompts(std::string_view json,
-                                                           std::string_view what) {
-  std::unordered_map<std::string, std::string> prompts;
-  if (const auto found = Json::parse(json, what).find("prompts"))
-    for (const auto& [name, text] : found->members())
-      if (text.is_string()) prompts.emplace(name, text.string());
-  return prompts;
+std::string prompt_for(const ModelInfo& model, std::string_view input_type) {
+  if (input_type.empty()) return "";
+  std::vector<std::string> names;
+  if (input_type == "query" || input_type == "search_query")
+    names = {"query"};
+  else if (input_type == "document" || input_type == "search_document" || input_type == "passage")
+    names = {"document", "passage"};
+  else
+    fail(Code::kInvalidArgument,
+         "`input_type`: want query, search_query, document, search_document or passage, got ",
+         input_type);
+  for (std::string& name : names)
+    if (model.prompts.contains(name)) return std::move(name);
+  return "";
 }
 
 }  // namespace winnow

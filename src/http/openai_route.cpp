@@ -24,6 +24,8 @@ OpenaiEmbeddings parse_openai_embeddings(const Json& body, const ServerOptions& 
           format);
   want.base64 = format == "base64";
   want.model = body.string("model", "");
+  want.prompt_name = body.string("prompt_name", "");
+  want.input_type = body.string("input_type", "");
   return want;
 }
 
@@ -56,10 +58,13 @@ std::string openai_embeddings_json(const OpenaiEmbeddings& want,
 }
 
 HttpResponse post_openai_embeddings(const HttpRequest& http, const Service& service, Work& work) {
-  const OpenaiEmbeddings want = parse_openai_embeddings(parse_body(http.body), service.options);
+  OpenaiEmbeddings want = parse_openai_embeddings(parse_body(http.body), service.options);
   work.batch = want.batch;
   work.inputs = want.request.inputs.size();
   Engine& engine = service.models.choose(Need::kEmbed, want.model, UnknownModel::kNotFound, work);
+  want.request.prompt =
+      prompt_of(engine.info(), want.prompt_name.empty() ? prompt_for(engine.info(), want.input_type)
+                                                        : want.prompt_name);
   const auto vectors = engine.embed(want.request, http.call, &work.times);
   return ok(openai_embeddings_json(want, vectors, work));
 }

@@ -16,6 +16,7 @@ struct OpenaiEmbeddings {
   bool batch = false;
   bool base64 = false;  // the official Python client asks for it when its caller says nothing
   std::string model;
+  std::string prompt_name, input_type;  // empty: the model's default prompt
 };
 
 // Throws kInvalidArgument and kEmpty, naming the field.

@@ -12,7 +12,7 @@ namespace {
 
 // Every field of Cohere v1, Cohere v2, Jina and vLLM. Those that winnow does not read change no
 // order it gives.
-constexpr std::array<std::string_view, 16> kFields = {"model",
+constexpr std::array<std::string_view, 18> kFields = {"model",
                                                       "query",
                                                       "documents",
                                                       "top_n",
@@ -23,11 +23,15 @@ constexpr std::array<std::string_view, 16> kFields = {"model",
                                                       "priority",
                                                       "user",
                                                       "max_tokens_per_doc",
+                                                      "max_tokens_per_query",
+                                                      "truncate_prompt_tokens",
                                                       "raw_scores",
                                                       "relevant_spans",
                                                       "truncate",
                                                       "truncation_direction",
                                                       "return_embeddings"};
+
+constexpr int64_t kMostChunks = 10'000;  // documents times chunks: Cohere's own limit
 
 void refuse_unknown_fields(const Json& body) {
   for (const auto& [key, value] : body.members())
@@ -63,22 +67,31 @@ std::string id_json(const Json& id) {
   return json.take();
 }
 
-// The byte where the code point of that number begins. Wants well-formed UTF-8.
-size_t byte_of(std::string_view text, int code_points) {
-  size_t at = 0;
-  for (int i = 0; i < code_points && at < text.size(); ++i) at += decode_utf8(text, at).bytes;
-  return at;
+// How long documents are served: Cohere v1 takes the best of ten windows unless it is told
+// otherwise, v2 and vLLM have caps in tokens.
+LongDocuments long_documents_of(const Json& body, RankingVersion version, size_t documents) {
+  LongDocuments out;
+  out.max_document_tokens = int_member(body, "max_tokens_per_doc", 1, 1 << 30, 0);
+  out.max_query_tokens = int_member(body, "max_tokens_per_query", 1, 1 << 30, 0);
+  const auto count = static_cast<int64_t>(documents);
+  const int absent =
+      version == RankingVersion::kV1
+          ? static_cast<int>(std::clamp<int64_t>(kMostChunks / std::max<int64_t>(count, 1), 1, 10))
+          : 1;
+  out.max_chunks = int_member(body, "max_chunks_per_doc", 1, 1 << 30, absent);
+  require(body.find("max_chunks_per_doc") == std::nullopt || out.max_chunks * count <= kMostChunks,
+          "`max_chunks_per_doc`: want at most ", kMostChunks, " chunks in all, got ", count,
+          " documents of ", out.max_chunks);
+  return out;
 }
 
 HttpResponse post_ranking(const HttpRequest& http, const Service& service, Work& work,
                           RankingVersion version) {
   const Json body = parse_body(http.body);
-  Ranking want = parse_ranking(body, version, service.options);
+  const Ranking want = parse_ranking(body, version, service.options);
   work.batch = true;
   work.inputs = want.request.documents.size();
   Engine& engine = service.models.choose(Need::kRerank, want.model, UnknownModel::kNotFound, work);
-  if (want.max_tokens_per_doc > 0 && want.max_tokens_per_doc < engine.info().max_length)
-    cut_documents(want.request.documents, want.max_tokens_per_doc, engine.tokenizer());
   const RerankResponse response = engine.rerank(want.request, http.call, &work.times);
   return ok(ranking_json(want, response, work, version, random_uuid()));
 }
@@ -109,21 +122,13 @@ Ranking parse_ranking(const Json& body, RankingVersion version, const ServerOpti
   want.request.top_n = int_member(body, "top_n", 0, 1 << 30, 0);
   want.request.raw_scores = body.boolean("raw_scores", false);
   want.request.truncation = truncation_of(body, options.auto_truncate);
-  want.max_tokens_per_doc = int_member(body, "max_tokens_per_doc", 1, 1 << 30, 0);
+  // vLLM's; -1 is the model's own limit.
+  const int tokens = int_member(body, "truncate_prompt_tokens", -1, 1 << 30, -1);
+  want.request.truncation.max_length = std::max(tokens, 0);
+  want.request.long_documents = long_documents_of(body, version, documents.size());
   want.return_documents =
       body.boolean("return_documents", version == RankingVersion::kV1 && options.return_documents);
   return want;
-}
-
-void cut_documents(std::vector<std::string>& documents, int max_tokens,
-                   const Tokenizer& tokenizer) {
-  for (std::string& document : documents) {
-    if (document.size() <= static_cast<size_t>(max_tokens)) continue;  // a token has a byte or more
-    if (invalid_utf8_at(document)) continue;                           // the engine refuses it
-    const TokenSpan span = tokenizer.tokenize(document, /*with_offsets=*/true);
-    if (span.ids.size() > static_cast<size_t>(max_tokens))
-      document.resize(byte_of(document, span.offsets[max_tokens - 1].end));
-  }
 }
 
 std::string ranking_json(const Ranking& want, const RerankResponse& response, const Work& work,

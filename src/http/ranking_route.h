@@ -19,17 +19,13 @@ struct Ranking {
   std::vector<std::string>
       ids;  // a document's `id` as JSON, empty where it has none; empty when none has
   bool return_documents = false;
-  int max_tokens_per_doc = 0;  // 0: as many as fit
-  std::string model;           // empty: the default
+  std::string model;  // empty: the default
 };
 
 // Documents are strings, or objects with `text` (or the fields that `rank_fields` names) and an
 // optional `id`. Throws kInvalidArgument and kEmpty, kUnsupported for an unknown field in strict
 // mode.
 Ranking parse_ranking(const Json& body, RankingVersion version, const ServerOptions& options);
-
-// Cuts each document that has more tokens than that, at a token's end.
-void cut_documents(std::vector<std::string>& documents, int max_tokens, const Tokenizer& tokenizer);
 
 // Throws the first refused document's error, naming its index: here a bad document fails the
 // request.

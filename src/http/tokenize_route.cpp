@@ -68,7 +68,7 @@ HttpResponse post_tokenize(const HttpRequest& http, const Service& service, Work
   work.inputs = want.inputs.size();
   const Engine& engine =
       service.models.choose(Need::kTokenize, want.model, UnknownModel::kDefault, work);
-  const std::string& prompt = service.models.prompt(engine, want.prompt_name);
+  const std::string& prompt = prompt_of(engine.info(), want.prompt_name);
   JsonWriter json;
   json.begin_array();
   for (const std::string& text : want.inputs)

@@ -12,6 +12,7 @@ struct TokenVectors {
   int dimensions = 0;
   std::vector<float> values;  // [n, dimensions]
 
+  // n.
   int64_t count() const {
     return dimensions > 0 ? static_cast<int64_t>(values.size()) / dimensions : 0;
   }

@@ -56,7 +56,7 @@ RerankResponse rank(const RerankRequest& request, std::span<const Encoded> encod
     if (!std::isfinite(s))
       fail(Code::kInternal, "rerank: document ", e.input, " has the score ", s);
     if (e.window == 0)
-      response.results.push_back({.index = e.input, .score = s, .window = 0, .error = e.error});
+      response.results.push_back({.index = e.input, .score = s, .error = e.error});
     else if (RerankResult& best = response.results.back(); s > best.score)
       best.score = s, best.window = e.window;
   }

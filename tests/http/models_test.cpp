@@ -66,13 +66,34 @@ TEST_CASE("an unknown name is the default for TEI's routes and not found for the
                [&] { served.choose(Need::kEmbed, "x", UnknownModel::kNotFound); });
 }
 
-TEST_CASE("parse_prompts reads sentence-transformers' prompts") {
-  const auto prompts = parse_prompts(
-      R"({"prompts":{"query":"query: ","document":"","odd":null},"default_prompt_name":null})",
-      "config");
-  CHECK(prompts.size() == 2);
-  CHECK(prompts.at("query") == "query: ");
-  CHECK(parse_prompts("{}", "config").empty());
+TEST_CASE("a prompt goes by its name, by the input's type, or is the model's default") {
+  ModelInfo model{};
+  model.prompts = {{"query", "query: "}, {"passage", "passage: "}};
+  CHECK(prompt_of(model, "") == "");
+  CHECK(prompt_of(model, "query") == "query: ");
+  CHECK(prompt_of(model, prompt_for(model, "search_query")) == "query: ");
+  CHECK(prompt_of(model, prompt_for(model, "document")) == "passage: ");
+  CHECK(prompt_for(ModelInfo{}, "query") == "");
+  CHECK_THROWS_AS(prompt_for(model, "image"), Error);
+  CHECK_THROWS_WITH(prompt_of(model, "title"),
+                    "`prompt_name`: want one of the model's prompts (passage, query), got title");
+  model.default_prompt = "passage";
+  CHECK(prompt_of(model, "") == "passage: ");
+}
+
+TEST_CASE("an embedder with a vector a token reranks where there is no reranker") {
+  ModelInfo dense{}, late{}, cross{};
+  dense.kind = late.kind = ModelKind::kEmbedder;
+  cross.kind = ModelKind::kReranker;
+  late.multi_dimensions = 128, late.sparse = true;
+  const auto pick = [](std::vector<const ModelInfo*> models, Need need) {
+    return choose_model(models, need, "", UnknownModel::kDefault);
+  };
+  CHECK(pick({&dense, &late}, Need::kRerank) == 1);
+  CHECK(pick({&dense, &late, &cross}, Need::kRerank) == 2);
+  CHECK(pick({&dense, &late}, Need::kSparse) == 1);
+  CHECK_THROWS_AS(pick({&dense}, Need::kSparse), Error);
+  CHECK_THROWS_AS(pick({&dense}, Need::kRerank), Error);
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ TEST_CASE("unknown fields are ignored, and refused in strict mode in Cohere's wo
   const std::string_view known = R"({"model":"m","query":"q","documents":["a"],"top_n":1,
       "max_tokens_per_doc":5,"priority":1,"rank_fields":["text"],"return_documents":true,
       "max_chunks_per_doc":3,"relevant_spans":null,"truncation":true})";
-  CHECK(parse(known, strict).max_tokens_per_doc == 5);
+  CHECK(parse(known, strict).request.long_documents.max_document_tokens == 5);
 }
 
 TEST_CASE("a ranking request that is wrong is refused by field") {
@@ -120,40 +120,20 @@ TEST_CASE("a bad document fails a ranking, and the first one is named") {
                [&] { ranking_json(want, response, {}, RankingVersion::kV1, ""); });
 }
 
-// Words between spaces are tokens; offsets in code points, as the engine's tokenizers give them.
-class Words final : public Tokenizer {
- public:
-  TokenSpan tokenize(std::string_view text, bool) const override {
-    TokenSpan span;
-    int at = 0;
-    bool inside = false;
-    for (const char c : text) {
-      if ((c & 0xC0) == 0x80) continue;
-      if (c != ' ' && !inside) {
-        span.ids.push_back(1);
-        span.offsets.push_back({at, at});
-      }
-      inside = c != ' ';
-      ++at;
-      if (inside) span.offsets.back().end = at;
-    }
-    return span;
-  }
-  int special_tokens(bool) const override { return 0; }
-  Encoding assemble(const TokenSpan&, const TokenSpan*) const override { return {}; }
-  int32_t vocab_size() const override { return 2; }
-  std::optional<int32_t> token_id(std::string_view) const override { return std::nullopt; }
-  std::string_view token(int32_t) const override { return ""; }
-  bool is_special(int32_t) const override { return false; }
-  std::string decode(std::span<const int32_t>, bool) const override { return ""; }
-};
-
-TEST_CASE("max_tokens_per_doc cuts a long document at a token's end, and leaves ill-formed ones") {
-  std::vector<std::string> documents{"one two three", "h\u00E9 \u4E2D\u6587 three", "short",
-                                     "a b\xFF c d e f", ""};
-  cut_documents(documents, 2, Words());
-  CHECK(documents == std::vector<std::string>{"one two", "h\u00E9 \u4E2D\u6587", "short",
-                                              "a b\xFF c d e f", ""});
+TEST_CASE("long documents go by Cohere's and vLLM's fields, each version with its default") {
+  const auto of = [](const std::string& more, RankingVersion version) {
+    return parse_ranking(Json::parse(R"({"query":"q","documents":["a","b"])" + more + "}", "body"),
+                         version, {})
+        .request;
+  };
+  CHECK(of("", RankingVersion::kV1).long_documents.max_chunks == 10);
+  CHECK(of("", RankingVersion::kV2).long_documents.max_chunks == 1);
+  CHECK(of(R"(,"max_chunks_per_doc":3)", RankingVersion::kV2).long_documents.max_chunks == 3);
+  CHECK(of(R"(,"max_tokens_per_query":7)", RankingVersion::kV2).long_documents.max_query_tokens ==
+        7);
+  CHECK(of(R"(,"truncate_prompt_tokens":64)", RankingVersion::kV2).truncation.max_length == 64);
+  CHECK(of(R"(,"truncate_prompt_tokens":-1)", RankingVersion::kV2).truncation.max_length == 0);
+  CHECK_THROWS_AS(of(R"(,"max_chunks_per_doc":5001)", RankingVersion::kV1), Error);
 }
 
 }  // namespace

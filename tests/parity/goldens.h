@@ -30,7 +30,7 @@ inline std::vector<Golden> tiny_goldens() {
   std::vector<Golden> out;
   for (const auto& entry : std::filesystem::directory_iterator(kData)) {
     const std::string file = entry.path().string() + "/goldens.json";
-    if (std::filesystem::exists(file))
+    if (entry.path().filename().string().starts_with("tiny-") && std::filesystem::exists(file))
       out.push_back({entry.path().filename(), entry.path(),
                      Json::parse(MappedFile::open(file)->text(), file)});
   }
