@@ -290,7 +290,7 @@ def make_cases(rng, texts, found):
     for text in texts:
         pair = rng.choice(texts) if rng.random() < 0.4 else None
         # The wheel keeps all it cuts off, and multiplies it for a pair: hours for a long one.
-        short = len(text) + len(pair or "") < 3000
+        short = len(text) + len(pair or "") < 400
         key = (rng.choice(shares), rng.choice(CUTS) if short else None)
         cases.setdefault(key, []).append((text, pair))
     return dict(sorted(cases.items(), key=str))
