@@ -161,7 +161,8 @@ def variants(qwen):
         "bpe_ends": change(model=ends, normalizer=None, pre_tokenizer={"type": "WhitespaceSplit"}, decoder=None,
                            added_tokens=[added("<unk>", 0, special=True)]),
         "bpe_added": change(added_tokens=base["added_tokens"] + [
-            added("<e>", n, lstrip=True, rstrip=True), added("caf\u00e9", n + 1, normalized=True), added("the", model["vocab"]["the"], single_word=True)],
+            added("<e>", n, lstrip=True, rstrip=True), added("caf\u00e9", n + 1, normalized=True),
+            added("the", model["vocab"]["the"], single_word=True)],
             post_processor=byte_level(trim_offsets=True)),
     }
 
