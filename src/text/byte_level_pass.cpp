@@ -12,6 +12,9 @@ namespace {
 
 constexpr int kCacheBits = 15;
 
+// Added to the length in a cache's key, which needs its low four bits only.
+constexpr size_t kPartTag = 0x10, kBeginTag = 0x20, kEndTag = 0x40;
+
 std::string letter_of(int byte) {
   std::string letter;
   append_utf8(letter, alphabet_letter(static_cast<uint8_t>(byte)));
@@ -102,29 +105,35 @@ bool ByteLevelPass::tokenize(std::string_view text, int32_t first,
 }
 
 // Words are looked up a few at a time, so that the cache's lines are on their way from memory
-// meanwhile.
+// meanwhile. Long ones are cut where that changes nothing.
 class ByteLevelPass::Batch {
  public:
   Batch(const ByteLevelPass& pass, std::string_view text, std::vector<int32_t>& ids)
-      : pass_(pass), end_(text.data() + text.size()), ids_(ids) {}
+      : pass_(pass),
+        end_(text.data() + text.size()),
+        ids_(ids),
+        ignore_merges_(pass.model_->options().ignore_merges) {}
 
   void add(std::string_view word) {
-    if (count_ == kSize) flush();
-    Item& item = items_[count_++];
-    item.word = word;
-    if (word.size() == 1 || word.size() > WordKey::kMaxBytes) return;
-    item.key = key_of(word);
-    pass_.cache_.prefetch(item.key);
+    if (word.size() <= WordKey::kMaxBytes) return add(word, true);
+    if (ignore_merges_) {
+      flush();
+      if (pass_.whole_token(word, ids_)) return;
+    }
+    for (size_t at = 0, end; at < word.size(); at = end) {
+      end = pass_.cuts_.part_end(word, at);
+      add(word.substr(at, end - at), false);
+    }
   }
   void flush() {
     for (size_t i = 0; i < count_; ++i) {
-      const auto& [word, key] = items_[i];
-      if (word.size() == 1)
-        ids_.push_back(pass_.byte_ids_[static_cast<unsigned char>(word[0])]);
-      else if (word.size() <= WordKey::kMaxBytes)
-        pass_.remembered(word, key, true, ids_);
+      const Item& item = items_[i];
+      if (item.word.size() == 1)
+        ids_.push_back(pass_.byte_ids_[static_cast<unsigned char>(item.word[0])]);
+      else if (item.word.size() <= WordKey::kMaxBytes)
+        pass_.remembered(item.word, item.key, item.whole, ids_);
       else
-        pass_.long_word(word, ids_);
+        pass_.merged(item.word, ids_);
     }
     count_ = 0;
   }
@@ -134,7 +143,21 @@ class ByteLevelPass::Batch {
   struct Item {
     std::string_view word;
     WordKey key;
+    bool whole;
   };
+
+  void add(std::string_view word, bool whole) {
+    if (count_ == kSize) flush();
+    Item& item = items_[count_++];
+    item.word = word;
+    item.whole = whole;
+    if (word.size() == 1 || word.size() > WordKey::kMaxBytes) return;
+    item.key = key_of(word);
+    // A part that is a token is not therefore that token, as a word may be: they differ in the
+    // cache.
+    if (!whole && ignore_merges_) item.key.set_size(kPartTag);
+    pass_.cache_.prefetch(item.key);
+  }
 
   // As WordKey::of, in two loads where the text is long enough for them.
   WordKey key_of(std::string_view word) const {
@@ -152,6 +175,7 @@ class ByteLevelPass::Batch {
   const ByteLevelPass& pass_;
   const char* end_;
   std::vector<int32_t>& ids_;
+  bool ignore_merges_;
   std::array<Item, kSize> items_;
   size_t count_ = 0;
 };
@@ -166,34 +190,34 @@ void ByteLevelPass::words(std::string_view text, std::vector<int32_t>& ids) cons
   batch.flush();
 }
 
-void ByteLevelPass::long_word(std::string_view word, std::vector<int32_t>& ids) const {
-  if (whole_token(word, ids)) return;
-  // A part that is a token is not therefore that token, as a word may be: a byte that is no UTF-8
-  // keeps the two apart in the cache.
-  const bool marked = model_->options().ignore_merges;
-  std::string mark(1, '\xFF');
-  for (size_t at = 0, end; at < word.size(); at = end) {
-    end = cuts_.part_end(word, at);
-    const std::string_view part = word.substr(at, end - at);
-    if (part.size() + marked > WordKey::kMaxBytes)
-      merged(part, ids);
-    else
-      remembered(part, WordKey::of(marked ? mark.replace(1, std::string::npos, part) : part), false,
-                 ids);
-  }
-}
-
+// Up to kMaxIds ids are one entry of the cache, twice as many are two, told apart by a tag: each
+// says what it says whether or not the other is there.
 void ByteLevelPass::remembered(std::string_view word, const WordKey& key, bool whole,
                                std::vector<int32_t>& ids) const {
-  int32_t known[WordCache::kMaxIds];
+  constexpr int kMax = WordCache::kMaxIds;
+  int32_t known[2 * kMax];
   if (const int count = cache_.find(key, known)) {
     ids.insert(ids.end(), known, known + count);
     return;
   }
+  WordKey begin = key, end = key;
+  begin.set_size(kBeginTag);
+  end.set_size(kEndTag);
+  if (cache_.find(begin, known) == kMax) {
+    if (const int count = cache_.find(end, known + kMax)) {
+      ids.insert(ids.end(), known, known + kMax + count);
+      return;
+    }
+  }
   const size_t before = ids.size();
   if (!whole || !whole_token(word, ids)) merged(word, ids);
   const auto count = static_cast<int>(ids.size() - before);
-  if (count <= WordCache::kMaxIds) cache_.put(key, &ids[before], count);
+  if (count <= kMax) {
+    cache_.put(key, &ids[before], count);
+  } else if (count <= 2 * kMax) {
+    cache_.put(begin, &ids[before], kMax);
+    cache_.put(end, &ids[before + kMax], count - kMax);
+  }
 }
 
 // ignore_merges: a word that is a token is that token.

@@ -36,7 +36,6 @@ class ByteLevelPass {
 
   template <WordPattern kPattern>
   void words(std::string_view text, std::vector<int32_t>& ids) const;
-  void long_word(std::string_view word, std::vector<int32_t>& ids) const;
   void remembered(std::string_view word, const WordKey& key, bool whole,
                   std::vector<int32_t>& ids) const;
   bool whole_token(std::string_view word, std::vector<int32_t>& ids) const;

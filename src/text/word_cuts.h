@@ -20,16 +20,24 @@ class WordCuts {
   size_t part_end(std::string_view word, size_t begin) const;
 
  private:
-  // Whole characters beside each other in some token: a bit of a hash table, so that two that are
-  // not may seem to be. A token that begins or ends inside one of the two: a bit for the bytes that
-  // meet.
-  static constexpr int kPairBits = 20;
-  static size_t place(char32_t left, char32_t right) {
-    return (uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u >> (64 - kPairBits);
+  // The bytes of a character, or of a part of one, first byte lowest.
+  struct Character {
+    uint32_t packed;
+    int bytes;
+  };
+  static Character at(std::string_view text, size_t byte);
+
+  // What stands on both sides of a boundary inside some token, at most a character each: a bit of a
+  // hash table, so that two that are in none may seem to be in one. Tokens that begin or end inside
+  // a character are few: for them a bit for the two bytes that meet says whether to look.
+  static constexpr int kBesideBits = 20;
+  static size_t place(uint32_t left, uint32_t right) {
+    return (uint64_t{left} << 32 | right) * 0x9E3779B97F4A7C15u >> (64 - kBesideBits);
   }
+  bool crossed(Character left, Character right) const;
   void learn(std::string_view token);
 
-  std::vector<uint64_t> pairs_, bytes_;
+  std::vector<uint64_t> beside_, parts_;
 };
 
 }  // namespace winnow

@@ -290,8 +290,10 @@ def make_cases(rng, texts, found):
     for text in texts:
         pair = rng.choice(texts) if rng.random() < 0.4 else None
         # The wheel keeps all it cuts off, and multiplies it for a pair: hours for a long one.
-        short = len(text) + len(pair or "") < 3000
+        short = len(text) + len(pair or "") < 400
         key = (rng.choice(shares), rng.choice(CUTS) if short else None)
+        if found[key[0]][0] in oracle_bpe.BY_ONIGURUMA:
+            text, pair = oracle_bpe.assigned(text), pair and oracle_bpe.assigned(pair)
         cases.setdefault(key, []).append((text, pair))
     return dict(sorted(cases.items(), key=str))
 
@@ -375,6 +377,9 @@ def main():
         found = find_tokenizers(shared, models, folder)
         if args.only:
             found = [f for f in found if f[0] in args.only.split(",")]
+        if not found:
+            print("skipped: none of the files of", args.only)
+            return 77
         texts = Texts(rng, shared).make(args.count)
         cases = make_cases(rng, texts, found)
         decodes = {}
