@@ -1,7 +1,6 @@
 #include "text/char_map.h"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 
 #include "base/error.h"
@@ -10,7 +9,10 @@
 namespace winnow {
 namespace {
 
-constexpr char32_t kPage = 256;
+constexpr char32_t kPage = 256, kBlock = 64;
+
+// From a unit of the double array to its children.
+size_t offset(uint32_t unit) { return static_cast<size_t>(unit >> 10) << ((unit & 0x200) >> 6); }
 
 uint32_t read_u32(std::string_view bytes, size_t at) {
   const auto byte = [&](size_t i) {
@@ -81,45 +83,57 @@ CharMap CharMap::from_base64(std::string_view text, std::string_view where) {
   return CharMap(decode_base64(text, where), where);
 }
 
-std::optional<std::string_view> CharMap::find(std::string_view key) const {
-  const auto offset = [](uint32_t unit) {
-    return static_cast<size_t>(unit >> 10) << ((unit & 0x200) >> 6);
-  };
-  size_t node = offset(units_[0]);
-  for (const char c : key) {
+CharMap::Walk CharMap::root() const { return {offset(units_[0]), std::nullopt}; }
+
+std::optional<CharMap::Walk> CharMap::walk(Walk from, std::string_view bytes) const {
+  for (const char c : bytes) {
+    if (from.value) break;
     const auto byte = static_cast<unsigned char>(c);
-    node ^= byte;
-    if (byte == 0 || node >= units_.size() || (units_[node] & 0x800000FF) != byte) break;
-    const uint32_t unit = units_[node];
-    node ^= offset(unit);
+    from.node ^= byte;
+    if (byte == 0 || from.node >= units_.size() || (units_[from.node] & 0x800000FF) != byte)
+      return std::nullopt;
+    const uint32_t unit = units_[from.node];
+    from.node ^= offset(unit);
     if ((unit & 0x100) == 0) continue;
-    if (node >= units_.size()) break;
-    const uint32_t value = units_[node] & 0x7FFFFFFF;
-    if (value >= texts_.size() || (texts_[value] & 0xC0) == 0x80) break;
-    return replacement(value);
+    if (from.node >= units_.size()) return std::nullopt;
+    const uint32_t value = units_[from.node] & 0x7FFFFFFF;
+    if (value >= texts_.size() || (texts_[value] & 0xC0) == 0x80) return std::nullopt;
+    from.value = value;
   }
-  return std::nullopt;
+  return from;
 }
 
-uint32_t CharMap::make_entry(char32_t c) const {
-  const ClusterClass cluster = cluster_class(c);
-  uint32_t entry = (joins(cluster) ? kJoins : 0) | (opens(cluster) ? kOpens : 0);
+std::optional<std::string_view> CharMap::find(std::string_view key) const {
+  const auto found = walk(root(), key);
+  // A walk that ends inside all keys has come to nothing either.
+  return found && found->value ? std::optional(replacement(*found->value)) : std::nullopt;
+}
+
+// The entries of 64 code points, whose UTF-8 differs in its last byte only.
+void CharMap::fill_block(char32_t first, uint32_t* entries) const {
   std::string utf8;
-  append_utf8(utf8, c);
-  if (const auto to = find(utf8))
-    entry |= kReplaced | static_cast<uint32_t>(to->data() - texts_.data()) << kBits;
-  return entry;
+  append_utf8(utf8, first);
+  const auto common = walk(root(), std::string_view(utf8).substr(0, utf8.size() - 1));
+  for (char32_t i = 0; i < kBlock; ++i) {
+    const ClusterClass cluster = cluster_class(first + i);
+    entries[i] = (joins(cluster) ? kJoins : 0) | (opens(cluster) ? kOpens : 0);
+    if (!common) continue;
+    const char last = static_cast<char>(static_cast<unsigned char>(utf8.back()) + i);
+    const auto found = walk(*common, {&last, 1});
+    if (found && found->value) entries[i] |= kReplaced | *found->value << kBits;
+  }
 }
 
 void CharMap::fill_pages() {
-  std::map<std::string, uint32_t> known;
-  std::array<uint32_t, kPage> page;
+  std::map<std::vector<uint32_t>, uint32_t> known;
+  std::vector<uint32_t> page(kPage);
   for (char32_t p = 0; p < page_.size(); ++p) {
     const char32_t first = p * kPage;
+    std::fill(page.begin(), page.end(), 0);
     const bool surrogates = first >= 0xD800 && first < 0xE000;  // not in UTF-8
-    for (char32_t i = 0; i < kPage; ++i) page[i] = surrogates ? 0 : make_entry(first + i);
-    const std::string bytes(reinterpret_cast<const char*>(page.data()), sizeof page);
-    const auto [at, is_new] = known.emplace(bytes, static_cast<uint32_t>(entries_.size()));
+    for (char32_t i = 0; !surrogates && i < kPage; i += kBlock)
+      fill_block(first + i, page.data() + i);
+    const auto [at, is_new] = known.emplace(page, static_cast<uint32_t>(entries_.size()));
     if (is_new) entries_.insert(entries_.end(), page.begin(), page.end());
     page_[p] = at->second;
   }

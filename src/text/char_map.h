@@ -87,7 +87,15 @@ class CharMap {
   std::string_view replacement(uint32_t at) const {
     return std::string_view(texts_).substr(at, texts_.find('\0', at) - at);
   }
-  uint32_t make_entry(char32_t c) const;
+  // The node of the trie that these bytes lead to, or less than all of them if a key ends before;
+  // nothing if no key goes that way.
+  struct Walk {
+    size_t node;
+    std::optional<uint32_t> value;  // of the key that ended
+  };
+  std::optional<Walk> walk(Walk from, std::string_view bytes) const;
+  Walk root() const;
+  void fill_block(char32_t first, uint32_t* entries) const;
   void fill_pages();
 
   // The first byte from `at` on that is not of an ASCII code point which stays and is a cluster of

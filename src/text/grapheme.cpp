@@ -1,7 +1,7 @@
 #include "text/grapheme.h"
 
 #include <algorithm>
-#include <iterator>
+#include <memory>
 
 namespace winnow {
 namespace {
@@ -20,21 +20,26 @@ constexpr char32_t kHangulFirst = 0xAC00, kHangulLast = 0xD7A3, kTails = 28;
 bool extends(C c) { return c == C::kExtend || c == C::kLinker || c == C::kNonJoiner; }
 bool controls(C c) { return c == C::kControl || c == C::kReturn || c == C::kLineFeed; }
 
+// Expanded once from the ranges: a byte a code point, of which a process touches few pages.
+struct Classes {
+  std::unique_ptr<ClusterClass[]> of = std::make_unique<ClusterClass[]>(0x110000);
+
+  Classes() {
+    for (const ClusterRange& r : kClusters) std::fill(&of[r.first], &of[r.last] + 1, r.is);
+    for (char32_t c = kHangulFirst; c <= kHangulLast; ++c)
+      of[c] = (c - kHangulFirst) % kTails == 0 ? C::kLeadVowel : C::kLeadVowelTail;
+    of[U'\r'] = C::kReturn;
+    of[U'\n'] = C::kLineFeed;
+    of[0x200C] = C::kNonJoiner;
+    of[0x200D] = C::kJoiner;
+  }
+};
+
 }  // namespace
 
 ClusterClass cluster_class(char32_t code_point) {
-  if (code_point == '\r') return C::kReturn;
-  if (code_point == '\n') return C::kLineFeed;
-  if (code_point == 0x200C) return C::kNonJoiner;
-  if (code_point == 0x200D) return C::kJoiner;
-  if (code_point >= kHangulFirst && code_point <= kHangulLast)
-    return (code_point - kHangulFirst) % kTails == 0 ? C::kLeadVowel : C::kLeadVowelTail;
-  const auto after =
-      std::upper_bound(std::begin(kClusters), std::end(kClusters), code_point,
-                       [](char32_t c, const ClusterRange& r) { return c < r.first; });
-  if (after == std::begin(kClusters)) return C::kOther;
-  const ClusterRange& range = *std::prev(after);
-  return code_point <= range.last ? range.is : C::kOther;
+  static const Classes kClasses;
+  return kClasses.of[code_point];
 }
 
 // Rules GB3 to GB11, in their order.

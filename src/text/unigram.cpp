@@ -70,11 +70,18 @@ void Unigram::add_nodes(const Trie& trie,
                   id < 0 || node == Trie::kRoot ? std::numeric_limits<double>::quiet_NaN()
                                                 : pieces[static_cast<size_t>(id)].second};
   }
+  // 64 code points' UTF-8 differs in its last byte only. Surrogates stay without a node.
+  first_.resize(kFirsts, -1);
   std::string utf8;
-  for (char32_t c = 0; c < kFirsts; ++c) {
+  for (char32_t c = 0; c < kFirsts; c += 64) {
+    if (c >= 0xD800 && c < 0xE000) continue;
     utf8.clear();
-    if (c < 0xD800 || c >= 0xE000) append_utf8(utf8, c);
-    first_.push_back(utf8.empty() ? -1 : trie.walk(Trie::kRoot, utf8));
+    append_utf8(utf8, c);
+    const auto last = static_cast<unsigned char>(utf8.back());
+    utf8.pop_back();
+    const int32_t node = trie.walk(Trie::kRoot, utf8);
+    for (char32_t i = 0; node >= 0 && i < 64; ++i)
+      first_[c + i] = trie.step(node, static_cast<unsigned char>(last + i));
   }
 }
 

@@ -8,6 +8,8 @@ namespace {
 
 constexpr int kCacheBits = 16;  // 4 MB, of which only the lines of seen words are touched
 
+constexpr char32_t kLastSpace = 0x3000;  // no white space is above it
+
 bool is_space(char32_t c) { return (code_point_bits(c) & kSpaceBit) != 0; }
 
 // Whether no replacement holds a white space other than a space.
@@ -165,12 +167,15 @@ UnigramPass::UnigramPass(SpacedMap normalizer, const MarkedWords& words,
       cache_(kCacheBits) {
   append_utf8(mark_, words_.mark);
   std::string utf8;
-  for (char32_t c = 0; c < 0x110000; c = c == 0xD7FF ? 0xE000 : c + 1) {
-    if (c != words_.mark && c != U' ' && !(is_space(c) && normalizer_.map->keeps(c))) continue;
+  const auto pause = [&](char32_t c) {
     utf8.clear();
     append_utf8(utf8, c);
     pauses_[static_cast<unsigned char>(utf8[0])] = true;
-  }
+  };
+  pause(U' ');
+  pause(words_.mark);
+  for (char32_t c = 0; c <= kLastSpace; ++c)
+    if (is_space(c) && normalizer_.map->keeps(c)) pause(c);
 }
 
 bool UnigramPass::tokenize(std::string_view text, std::vector<int32_t>& ids) const {

@@ -122,7 +122,8 @@ class Texts:
                   "\U0001D165\u0301" * 5_000, "[SEP]" * 3_000, "x" * 99 + " " + "x" * 100 + " " + "x" * 101]
         texts += self.english[:count * 3 // 10]
         texts += self.chinese[:count // 10]
-        kinds = [lambda: oracle_bpe.words(self.rng), self.clusters, self.spaces, self.script, self.marks, self.noise, self.controls, self.emoji, self.long, self.mixed, self.mixed]
+        kinds = [lambda: oracle_bpe.words(self.rng), self.clusters, self.spaces, self.script, self.marks, self.noise,
+                 self.controls, self.emoji, self.long, self.mixed, self.mixed]
         texts += [self.rng.choice(kinds)() for _ in range(count - len(texts))]
         self.rng.shuffle(texts)
         return texts
