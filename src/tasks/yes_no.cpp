@@ -54,18 +54,21 @@ size_t byte_of(std::string_view text, int code_points) {
 
 // A text whose special tokens are none any more: each has a space after its first letter.
 std::string without_special(std::string text, const Tokenizer& tokenizer) {
-  for (bool found = true; found;) {
-    found = false;
+  for (int pass = 0; pass < 8; ++pass) {  // what one pass breaks may complete another marker
+    bool found = false;
     const TokenSpan tokens = tokenizer.tokenize(text, /*with_offsets=*/true);
     for (size_t i = tokens.ids.size(); i-- > 0;) {  // from the end: what is before keeps its place
       if (!tokenizer.is_special(tokens.ids[i])) continue;
-      const Offset at = tokens.offsets[i];
-      if (at.end - at.start < 2) continue;  // a letter, which has no inside
-      text.insert(byte_of(text, at.start + 1), 1, ' ');
+      size_t at = byte_of(text, tokens.offsets[i].start);
+      at = text.find_first_not_of(" \t\r\n", at);  // it may have taken the spaces before it
+      const size_t after = at + decode_utf8(text, at).bytes;
+      if (after >= byte_of(text, tokens.offsets[i].end)) continue;  // a letter has no inside
+      text.insert(after, 1, ' ');
       found = true;
     }
+    if (!found) return text;
   }
-  return text;
+  fail(Code::kUnsupported, "escape_special: a special token of this tokenizer cannot be broken");
 }
 
 // A text's first so many tokens, as it is tokenized alone; a character cut in two is left out.
@@ -172,11 +175,17 @@ std::vector<Encoded> encode_bodies(const RerankRequest& request, const YesNoProm
                                    const Tokenizer& tokenizer, const Asked& asked) {
   std::vector<Encoded> out;
   out.reserve(request.documents.size());
+  const int room = asked.limit - static_cast<int>(asked.prefix.size() + asked.suffix.size());
   each_document(request, out, [&](const std::string& text) {
     const std::string document = request.escape_special ? without_special(text, tokenizer) : text;
     const Filled body =
         fill(prompt.body,
              {.instruction = asked.instruction, .query = asked.query, .document = document});
+    if (request.long_documents.max_document_tokens <= 0) {
+      const Ids ids = tokenizer.tokenize(body.text).ids;
+      if (static_cast<int64_t>(ids.size()) <= room)
+        return append({asked.prefix, asked.suffix, ids}, room, asked.limit, request, out);
+    }
     const Framed framed = framed_body(asked, body, tokenizer, request);
     const auto around = static_cast<int>(framed.before.size() + framed.after.size());
     if (around >= asked.limit) refuse_query(asked.limit, around);
