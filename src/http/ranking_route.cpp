@@ -29,9 +29,14 @@ constexpr std::array<std::string_view, 16> kFields = {"model",
                                                       "truncation_direction",
                                                       "return_embeddings"};
 
+// Those for a yes/no reranker: SGLang's, vLLM's and our own.
+constexpr std::array<std::string_view, 4> kInstructions = {
+    "instruct", "instruction", "escape_special", "chat_template_kwargs"};
+
 void refuse_unknown_fields(const Json& body) {
   for (const auto& [key, value] : body.members())
-    if (std::ranges::find(kFields, key) == kFields.end())
+    if (std::ranges::find(kFields, key) == kFields.end() &&
+        std::ranges::find(kInstructions, key) == kInstructions.end())
       fail(Code::kUnsupported, "unknown field: parameter '", key, "' is not a valid field");
 }
 
@@ -108,6 +113,8 @@ Ranking parse_ranking(const Json& body, RankingVersion version, const ServerOpti
   }
   want.request.top_n = int_member(body, "top_n", 0, 1 << 30, 0);
   want.request.raw_scores = body.boolean("raw_scores", false);
+  want.request.instruction = instruction_of(body);
+  want.request.escape_special = body.boolean("escape_special", false);
   want.request.truncation = truncation_of(body, options.auto_truncate);
   want.max_tokens_per_doc = int_member(body, "max_tokens_per_doc", 1, 1 << 30, 0);
   want.return_documents =

@@ -16,6 +16,11 @@ std::shared_ptr<const MappedFile> open_if_there(const std::filesystem::path& pat
   return std::filesystem::exists(path, ignored) ? MappedFile::open(path.string()) : nullptr;
 }
 
+std::optional<Json> read_object(const std::filesystem::path& path) {
+  const auto file = open_if_there(path);
+  return file ? std::optional(Json::parse(file->text(), file->path())) : std::nullopt;
+}
+
 class AtTheEnd final : public DecodeStream {
  public:
   AtTheEnd(const Tokenizer& tokenizer, bool skip_special_tokens)

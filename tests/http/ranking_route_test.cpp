@@ -17,7 +17,8 @@ Ranking parse(std::string_view body, const ServerOptions& options = {},
 
 RerankResponse scored(std::vector<std::pair<int, float>> scores) {
   RerankResponse response;
-  for (const auto& [index, score] : scores) response.results.push_back({index, score, {}});
+  for (const auto& [index, score] : scores)
+    response.results.push_back({index, score, {}});
   return response;
 }
 
@@ -63,6 +64,22 @@ TEST_CASE("unknown fields are ignored, and refused in strict mode in Cohere's wo
       "max_tokens_per_doc":5,"priority":1,"rank_fields":["text"],"return_documents":true,
       "max_chunks_per_doc":3,"relevant_spans":null,"truncation":true})";
   CHECK(parse(known, strict).max_tokens_per_doc == 5);
+}
+
+TEST_CASE("what a yes/no reranker judges by has SGLang's name and vLLM's, in strict mode too") {
+  ServerOptions strict;
+  strict.strict = true;
+  const auto instruction = [&](const std::string& more) {
+    return parse(R"({"query":"q","documents":["a"],)" + more + "}", strict).request.instruction;
+  };
+  CHECK(instruction(R"("instruct":"i")") == "i");
+  CHECK(instruction(R"("instruction":"j")") == "j");
+  CHECK(instruction(R"("chat_template_kwargs":{"instruction":"k"})") == "k");
+  CHECK(instruction(R"("top_n":1)") == "");
+  CHECK(parse(R"({"query":"q","documents":["a"],"escape_special":true})", strict)
+            .request.escape_special);
+  check_throws(Code::kInvalidArgument, "instruct: want",
+               [&] { instruction(R"("instruct":1)"); });
 }
 
 TEST_CASE("a ranking request that is wrong is refused by field") {
@@ -114,8 +131,8 @@ TEST_CASE("a v2 answer says so, and a search unit is a hundred documents") {
 TEST_CASE("a bad document fails a ranking, and the first one is named") {
   const Ranking want = parse(R"({"query":"q","documents":["a","",""]})");
   RerankResponse response = scored({{0, 0.5f}});
-  response.results.push_back({2, 0, InputError{Code::kTooLong, "too long"}});
-  response.results.push_back({1, 0, InputError{Code::kEmpty, "is empty"}});
+  response.results.push_back({2, 0, 0, InputError{Code::kTooLong, "too long"}});
+  response.results.push_back({1, 0, 0, InputError{Code::kEmpty, "is empty"}});
   check_throws(Code::kEmpty, "documents[1]: is empty",
                [&] { ranking_json(want, response, {}, RankingVersion::kV1, ""); });
 }
