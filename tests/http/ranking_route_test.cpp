@@ -17,8 +17,7 @@ Ranking parse(std::string_view body, const ServerOptions& options = {},
 
 RerankResponse scored(std::vector<std::pair<int, float>> scores) {
   RerankResponse response;
-  for (const auto& [index, score] : scores)
-    response.results.push_back({index, score, {}});
+  for (const auto& [index, score] : scores) response.results.push_back({index, score, {}});
   return response;
 }
 
@@ -78,8 +77,7 @@ TEST_CASE("what a yes/no reranker judges by has SGLang's name and vLLM's, in str
   CHECK(instruction(R"("top_n":1)") == "");
   CHECK(parse(R"({"query":"q","documents":["a"],"escape_special":true})", strict)
             .request.escape_special);
-  check_throws(Code::kInvalidArgument, "instruct: want",
-               [&] { instruction(R"("instruct":1)"); });
+  check_throws(Code::kInvalidArgument, "instruct: want", [&] { instruction(R"("instruct":1)"); });
 }
 
 TEST_CASE("a ranking request that is wrong is refused by field") {
