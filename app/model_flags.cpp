@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "app/documents.h"
 #include "base/error.h"
 #include "hub/cache.h"
 #include "hub/known_models.h"
@@ -71,6 +72,26 @@ void add_pooling_flag(CLI::App& command, ComputeFlags& flags) {
       ->type_name("POOLING");
 }
 
+void add_prompt_flags(CLI::App& command, ComputeFlags& flags) {
+  std::vector<std::string> names;
+  for (const YesNoPrompt& preset : yes_no_presets()) names.push_back(preset.name);
+  CLI::Option* preset =
+      command
+          .add_option("--prompt-preset", flags.prompt_preset,
+                      "How a language model is asked for yes or no; without it as its files say")
+          ->check(CLI::IsMember(names))
+          ->type_name("NAME");
+  command
+      .add_option("--prompt-file", flags.prompt_file,
+                  "A prompt of your own: YAML or JSON with prefix, body, suffix ...")
+      ->type_name("FILE")
+      ->excludes(preset);
+  command
+      .add_option("--instruction", flags.instruction,
+                  "What such a model judges by, where a request does not say")
+      ->type_name("TEXT");
+}
+
 void add_limit_flag(CLI::App& command, const std::string& name, Limits& limits) {
   for (const LimitKey& key : limit_keys()) {
     if (key.name != name) continue;
@@ -119,6 +140,15 @@ EngineOptions engine_options(const ModelEntry& model, const ComputeFlags& flags,
       static_cast<int>(limits.max_batch_tokens.value_or(options.max_batch_tokens));
   options.max_queue_tokens =
       static_cast<int>(limits.max_queue_tokens.value_or(options.max_queue_tokens));
+  if (flags.prompt_file)
+    options.yes_no_prompt =
+        parse_prompt(read_input(*flags.prompt_file), input_name(*flags.prompt_file));
+  else if (flags.prompt_preset)
+    options.yes_no_preset = *flags.prompt_preset;
+  else
+    options.yes_no_prompt = settings.prompt;
+  options.yes_no_instruction =
+      flags.instruction.value_or(settings.instruction.value_or(options.yes_no_instruction));
   return options;
 }
 

@@ -26,6 +26,7 @@ struct ComputeFlags {
   std::optional<std::string> dtype, pooling;
   std::optional<int64_t> threads;
   Limits limits;
+  std::optional<std::string> prompt_preset, prompt_file, instruction;  // of yes/no rerankers
 };
 
 // --config.
@@ -39,6 +40,9 @@ void add_limit_flag(CLI::App& command, const std::string& name, Limits& limits);
 
 // --pooling.
 void add_pooling_flag(CLI::App& command, ComputeFlags& flags);
+
+// --prompt-preset, --prompt-file and --instruction.
+void add_prompt_flags(CLI::App& command, ComputeFlags& flags);
 
 // The limits of the flags, and the settings' where there is no flag.
 Limits merged(const Limits& flags, const Limits& settings);

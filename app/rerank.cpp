@@ -259,6 +259,7 @@ Command add_rerank(CLI::App& program) {
   add_long_document_flags(*app, flags->long_documents);
   add_model_flags(*app, flags->model, kDefaultReranker);
   add_compute_flags(*app, flags->compute);
+  add_prompt_flags(*app, flags->compute);
   add_limit_flag(*app, "max_length", flags->compute.limits);
   app->footer(
       "On a terminal a table; elsewhere rank, score, index, id and text between tabs. A title is "

@@ -127,6 +127,7 @@ Command add_serve(CLI::App& program) {
              "Refuse unknown fields of rerank requests, as Cohere does");
   app->add_flag("--pull", flags->pull, "Fetch models first that are not on this machine");
   add_compute_flags(*app, flags->compute);
+  add_prompt_flags(*app, flags->compute);
   add_pooling_flag(*app, flags->compute);
   for (const LimitKey& key : limit_keys()) add_limit_flag(*app, key.name, flags->compute.limits);
   add_config_flag(*app, flags->config);

@@ -22,6 +22,7 @@ struct Key {
   std::variant<std::optional<std::string>*, std::optional<int64_t>*, std::optional<bool>*> target;
   int64_t least = 0, most = 0;            // of an integer
   std::vector<std::string> choices = {};  // of a text; empty: any
+  bool may_be_empty = false;              // of a text
 };
 
 class Reader {
@@ -51,17 +52,77 @@ class Reader {
     std::vector<Key> limits;
     for (const LimitKey& limit : limit_keys())
       limits.push_back({limit.name, &(s.limits.*limit.member), limit.least, kMostOfLimit});
-    read_keys(
-        root, "", top, {"models", "limits"}, [&](const std::string& name, const YAML::Node& node) {
-          if (name == "models") {
-            s.models = models(node);
-          } else {
-            read_keys(node, "limits.", limits, {}, [](const std::string&, const YAML::Node&) {});
-          }
-        });
+    read_keys(root, "", top, {"models", "limits", "prompt", "instruction"},
+              [&](const std::string& name, const YAML::Node& node) {
+                if (name == "models") {
+                  s.models = models(node);
+                } else if (name == "prompt") {
+                  s.prompt = prompt(node, "prompt.");
+                } else if (name == "instruction") {
+                  read_text({name, &s.instruction}, name, node, s.instruction);
+                } else {
+                  read_keys(node, "limits.", limits, {},
+                            [](const std::string&, const YAML::Node&) {});
+                }
+              });
     for (std::optional<std::string>* place : {&s.reranker, &s.embedder})
       if (*place) *place = beside_file(**place);
     return s;
+  }
+
+  // A preset's name, or a map of fields; `prefix` goes before a key in errors.
+  YesNoPrompt prompt(const YAML::Node& node, const std::string& prefix) {
+    std::optional<std::string> preset, name, score, before, after, body, query, document, separator;
+    std::optional<std::string> instruction, yes, no;
+    std::optional<int64_t> max_length;
+    const auto text = [](std::string key, std::optional<std::string>& target) {
+      return Key{std::move(key), &target, 0, 0, {}, /*may_be_empty=*/true};
+    };
+    const std::vector<Key> keys = {{"preset", &preset},
+                                   {"name", &name},
+                                   {"score", &score, 0, 0, {"yes_over_no", "yes_logit"}},
+                                   {"max_length", &max_length, 1, kMostOfLimit},
+                                   {"yes", &yes},
+                                   {"no", &no},
+                                   text("prefix", before),
+                                   text("suffix", after),
+                                   text("body", body),
+                                   text("query_piece", query),
+                                   text("document_piece", document),
+                                   text("separator", separator),
+                                   text("instruction", instruction)};
+    if (node.IsScalar()) {
+      preset = node.Scalar();
+    } else {
+      read_keys(node, prefix, keys, {}, [](const std::string&, const YAML::Node&) {});
+    }
+    try {
+      YesNoPrompt out;
+      out.name = "custom";
+      if (preset) out = yes_no_preset(*preset);
+      const auto set = [](auto& member, const auto& value) {
+        if (value) member = *value;
+      };
+      set(out.name, name);
+      set(out.prefix, before);
+      set(out.suffix, after);
+      set(out.body, body);
+      set(out.query_piece, query);
+      set(out.document_piece, document);
+      set(out.separator, separator);
+      set(out.instruction, instruction);
+      set(out.yes, yes);
+      set(out.no, no);
+      if (before || after) out.markers.clear();  // they may be another tokenizer's
+      if (max_length) out.max_length = static_cast<int>(*max_length);
+      if (score)
+        out.score =
+            *score == "yes_logit" ? YesNoPrompt::Score::kYesLogit : YesNoPrompt::Score::kYesOverNo;
+      check_prompt(out);
+      return out;
+    } catch (const Error& e) {
+      wrong(node, e.what());
+    }
   }
 
  private:
@@ -125,7 +186,7 @@ class Reader {
 
   void read_text(const Key& key, const std::string& name, const YAML::Node& node,
                  std::optional<std::string>& target) {
-    if (!node.IsScalar() || node.Scalar().empty())
+    if (!node.IsScalar() || (node.Scalar().empty() && !key.may_be_empty))
       wrong(node, name, ": want a text, got ", found(node));
     const bool allowed = key.choices.empty() || std::find(key.choices.begin(), key.choices.end(),
                                                           node.Scalar()) != key.choices.end();
@@ -202,12 +263,27 @@ ModelEntry parse_model_entry(std::string_view text) {
   return entry;
 }
 
-Settings parse_settings(std::string_view yaml, const std::string& path) {
+namespace {
+
+// What `read` makes of a YAML text.
+template <typename Read>
+auto read_yaml(std::string_view yaml, const std::string& path, Read read) {
   try {
-    return Reader(path).read(YAML::Load(std::string(yaml)));
+    return read(YAML::Load(std::string(yaml)));
   } catch (const YAML::Exception& e) {
     fail(Code::kCorrupt, path, ":", e.mark.line + 1, ":", e.mark.column + 1, ": not YAML: ", e.msg);
   }
+}
+
+}  // namespace
+
+Settings parse_settings(std::string_view yaml, const std::string& path) {
+  return read_yaml(yaml, path, [&](const YAML::Node& root) { return Reader(path).read(root); });
+}
+
+YesNoPrompt parse_prompt(std::string_view yaml, const std::string& path) {
+  return read_yaml(yaml, path,
+                   [&](const YAML::Node& root) { return Reader(path).prompt(root, ""); });
 }
 
 Settings load_settings(const std::string& config_flag) {

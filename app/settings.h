@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tasks/yes_no.h"
+
 namespace winnow {
 
 // A model to serve or to name with -m: a folder, a known name or a hub id, and the name it goes by.
@@ -43,6 +45,8 @@ struct Settings {
   std::optional<int64_t> port, threads;
   std::optional<bool> auto_truncate, return_documents, strict;
   Limits limits;
+  std::optional<YesNoPrompt> prompt;       // of yes/no rerankers
+  std::optional<std::string> instruction;  // in place of their prompt's own
 };
 
 // "NAME=FOLDER" or a place alone. Throws kInvalidArgument when either side of the sign is empty.
@@ -53,6 +57,10 @@ ModelEntry parse_model_entry(std::string_view text);
 // (naming the nearest) and for a value of another type or out of range, kCorrupt with line and
 // column for what is not YAML.
 Settings parse_settings(std::string_view yaml, const std::string& path);
+
+// A prompt of yes/no rerankers: a map of YesNoPrompt's fields, of which `preset` says where the
+// absent ones come from. Throws as parse_settings, and what check_prompt says, with the path.
+YesNoPrompt parse_prompt(std::string_view yaml, const std::string& path);
 
 // Reads the file of --config when given; else ./winnow.yaml; else winnow/winnow.yaml in
 // $XDG_CONFIG_HOME (or

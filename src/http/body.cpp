@@ -77,6 +77,13 @@ std::vector<std::string> strings_of(const Json& array) {
   return strings;
 }
 
+std::string instruction_of(const Json& object) {
+  for (const char* key : {"instruct", "instruction"})
+    if (const auto text = object.find(key)) return std::string(text->string());
+  const auto kwargs = object.find("chat_template_kwargs");
+  return kwargs ? kwargs->string("instruction", "") : "";
+}
+
 Truncation truncation_of(const Json& object, bool auto_truncate) {
   Truncation truncation;
   truncation.enabled = object.boolean("truncate", auto_truncate);

@@ -33,6 +33,10 @@ std::vector<std::string> strings_of(const Json& array);
 // absent: Right).
 Truncation truncation_of(const Json& object, bool auto_truncate);
 
+// What a yes/no reranker judges by: `instruct` (SGLang) or `instruction`, alone or in
+// `chat_template_kwargs` (vLLM); empty: the prompt's own.
+std::string instruction_of(const Json& object);
+
 // More inputs than a request may have: an error that TEI counts apart.
 struct TooManyInputs : Error {
   TooManyInputs(int64_t inputs, int limit)

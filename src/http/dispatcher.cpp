@@ -19,6 +19,7 @@
 #include "http/predict_route.h"
 #include "http/ranking_route.h"
 #include "http/rerank_route.h"
+#include "http/score_route.h"
 #include "http/tokenize_route.h"
 
 namespace winnow {
@@ -45,6 +46,8 @@ constexpr std::array kRoutes{
     Route{"POST", "/invocations", post_natural, kTei, kInputs, false, true},
     Route{"POST", "/v1/rerank", post_v1_rerank, kCohere, kInputs, false, true},
     Route{"POST", "/v2/rerank", post_v2_rerank, kCohere, kInputs, false, true},
+    Route{"POST", "/score", post_score, kOpenai, kInputs, false, true},
+    Route{"POST", "/v1/score", post_score, kOpenai, kInputs, false, true},
     Route{"POST", "/v1/embeddings", post_openai_embeddings, kOpenai, kInputs, false, true},
     Route{"POST", "/embeddings", post_openai_embeddings, kOpenai, kInputs, false, true},
     Route{"GET", "/v1/models", get_models, kOpenai},

@@ -31,11 +31,16 @@ constexpr std::array<std::string_view, 18> kFields = {"model",
                                                       "truncation_direction",
                                                       "return_embeddings"};
 
+// Those for a yes/no reranker: SGLang's, vLLM's and our own.
+constexpr std::array<std::string_view, 4> kInstructions = {
+    "instruct", "instruction", "escape_special", "chat_template_kwargs"};
+
 constexpr int64_t kMostChunks = 10'000;  // documents times chunks: Cohere's own limit
 
 void refuse_unknown_fields(const Json& body) {
   for (const auto& [key, value] : body.members())
-    if (std::ranges::find(kFields, key) == kFields.end())
+    if (std::ranges::find(kFields, key) == kFields.end() &&
+        std::ranges::find(kInstructions, key) == kInstructions.end())
       fail(Code::kUnsupported, "unknown field: parameter '", key, "' is not a valid field");
 }
 
@@ -121,6 +126,8 @@ Ranking parse_ranking(const Json& body, RankingVersion version, const ServerOpti
   }
   want.request.top_n = int_member(body, "top_n", 0, 1 << 30, 0);
   want.request.raw_scores = body.boolean("raw_scores", false);
+  want.request.instruction = instruction_of(body);
+  want.request.escape_special = body.boolean("escape_special", false);
   want.request.truncation = truncation_of(body, options.auto_truncate);
   // vLLM's; -1 is the model's own limit.
   const int tokens = int_member(body, "truncate_prompt_tokens", -1, 1 << 30, -1);

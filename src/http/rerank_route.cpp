@@ -18,6 +18,8 @@ TeiRerank parse_tei_rerank(const Json& body, const ServerOptions& options) {
   want.request.documents = strings_of(texts);
   want.request.truncation = truncation_of(body, options.auto_truncate);
   want.request.raw_scores = body.boolean("raw_scores", false);
+  want.request.instruction = instruction_of(body);
+  want.request.escape_special = body.boolean("escape_special", false);
   want.return_text = body.boolean("return_text", false);
   return want;
 }

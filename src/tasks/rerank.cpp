@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tasks/rank.h"
+
 namespace winnow {
 namespace {
 
@@ -13,67 +15,12 @@ TokenSpan query_tokens(const RerankRequest& request, const Tokenizer& tokenizer)
   return query;
 }
 
-// Each document's tokens through encode(tokens), which appends what they become; what cannot be
-// tokenized is an error of its document.
-template <typename Encode>
-void each_document(const RerankRequest& request, const Tokenizer& tokenizer,
-                   std::vector<Encoded>& out, Encode encode) {
-  for (size_t i = 0; i < request.documents.size(); ++i) {
-    const size_t begin = out.size();
-    if (auto error = refuse_text(request.documents[i])) {
-      out.push_back({{}, std::move(error)});
-    } else {
-      TokenSpan tokens = tokenizer.tokenize(request.documents[i]);
-      keep(tokens, request.long_documents.max_document_tokens, request.truncation.side);
-      encode(std::move(tokens));
-    }
-    for (size_t at = begin; at < out.size(); ++at) {
-      out[at].input = static_cast<int>(i);
-      out[at].window = static_cast<int>(at - begin);
-    }
-  }
-}
-
-// The windows of tokens that do not fit into `room`: nothing when windows are not wanted, or would
-// leave something out where that is an error.
-std::vector<Window> windows_of(const RerankRequest& request, const TokenSpan& tokens, int room) {
-  if (request.long_documents.max_chunks <= 1 || room < 1) return {};
-  const auto length = static_cast<int>(tokens.ids.size());
-  std::vector<Window> out = windows(length, room, request.long_documents, request.truncation.side);
-  const bool all = out.front().begin == 0 && out.back().end == length;
-  if (!request.truncation.enabled && !all) out.clear();
-  return out;
-}
-
-// Sorts what scores give, best windows chosen: score(i) is encoded[i]'s, shown what it is called.
-template <typename Score, typename Shown>
-RerankResponse rank(const RerankRequest& request, std::span<const Encoded> encoded, Score score,
-                    Shown shown) {
-  RerankResponse response;
-  for (size_t i = 0; i < encoded.size(); ++i) {
-    const Encoded& e = encoded[i];
-    const float s = e.error ? 0.0f : score(i);
-    if (!std::isfinite(s))
-      fail(Code::kInternal, "rerank: document ", e.input, " has the score ", s);
-    if (e.window == 0)
-      response.results.push_back({.index = e.input, .score = s, .error = e.error});
-    else if (RerankResult& best = response.results.back(); s > best.score)
-      best.score = s, best.window = e.window;
-  }
-  // By logit, not by sigmoid: that one is 1 for all large logits.
-  std::stable_sort(response.results.begin(), response.results.end(),
-                   [](const RerankResult& a, const RerankResult& b) {
-                     if (a.error || b.error) return !a.error && b.error;
-                     return a.score > b.score;
-                   });
-  for (RerankResult& result : response.results)
-    if (!result.error) result.score = shown(result.score);
-  const auto scored = std::count_if(response.results.begin(), response.results.end(),
-                                    [](const RerankResult& r) { return !r.error; });
-  if (request.top_n > 0 && request.top_n < scored)
-    response.results.erase(response.results.begin() + request.top_n,
-                           response.results.begin() + scored);
-  return response;
+// A document's tokens, capped.
+TokenSpan document_tokens(const RerankRequest& request, const std::string& document,
+                          const Tokenizer& tokenizer) {
+  TokenSpan tokens = tokenizer.tokenize(document);
+  keep(tokens, request.long_documents.max_document_tokens, request.truncation.side);
+  return tokens;
 }
 
 }  // namespace
@@ -89,11 +36,12 @@ std::vector<Encoded> encode_rerank(const RerankRequest& request, const Tokenizer
   keep(short_query, std::max(free * 3 / 4, 1), request.truncation.side);
   std::vector<Encoded> out;
   out.reserve(request.documents.size());
-  each_document(request, tokenizer, out, [&](TokenSpan tokens) {
+  each_document(request, out, [&](const std::string& document) {
+    TokenSpan tokens = document_tokens(request, document, tokenizer);
     const auto room = free - static_cast<int>(short_query.ids.size());
     std::vector<Window> cut;
     if (static_cast<int>(query.ids.size() + tokens.ids.size()) > free)
-      cut = windows_of(request, tokens, room);
+      cut = windows_of(request, static_cast<int>(tokens.ids.size()), room);
     if (cut.empty())
       return out.push_back(
           encode_tokens(query, &tokens, tokenizer, request.truncation, model_limit));
@@ -107,9 +55,10 @@ std::vector<Encoded> encode_rerank(const RerankRequest& request, const Tokenizer
 
 RerankResponse decode_rerank(const RerankRequest& request, const std::vector<Encoded>& encoded,
                              const std::vector<Output>& outputs) {
-  return rank(
-      request, encoded, [&](size_t i) { return outputs[i].at(0); },
-      [&](float logit) { return request.raw_scores ? logit : sigmoid(logit); });
+  std::vector<float> logits(encoded.size());
+  for (size_t i = 0; i < encoded.size(); ++i)
+    if (!encoded[i].error) logits[i] = outputs[i].at(0);
+  return rank(request, encoded, logits, !request.raw_scores);
 }
 
 std::vector<Encoded> encode_late(const RerankRequest& request, const Tokenizer& tokenizer,
@@ -121,9 +70,11 @@ std::vector<Encoded> encode_late(const RerankRequest& request, const Tokenizer& 
   out.push_back(encode_tokens(query_tokens(request, tokenizer), nullptr, tokenizer,
                               request.truncation, model_limit));
   if (out[0].error) fail(out[0].error->code, "query: ", out[0].error->message);
-  each_document(request, tokenizer, out, [&](TokenSpan tokens) {
+  each_document(request, out, [&](const std::string& document) {
+    TokenSpan tokens = document_tokens(request, document, tokenizer);
     std::vector<Window> cut;
-    if (static_cast<int>(tokens.ids.size()) > free) cut = windows_of(request, tokens, free);
+    if (static_cast<int>(tokens.ids.size()) > free)
+      cut = windows_of(request, static_cast<int>(tokens.ids.size()), free);
     if (cut.empty()) cut.push_back({0, static_cast<int>(tokens.ids.size())});
     for (const Window window : cut)
       out.push_back(encode_tokens(slice(tokens, window), nullptr, tokenizer, request.truncation,
@@ -140,9 +91,10 @@ RerankResponse decode_late(const RerankRequest& request, const std::vector<Encod
                                static_cast<int64_t>(outputs[i].size()) / dimensions, dimensions);
   };
   const TokenVectors query = vectors(0);
-  return rank(
-      request, std::span(encoded).subspan(1),
-      [&](size_t i) { return maxsim(query, vectors(i + 1)); }, [](float score) { return score; });
+  std::vector<float> scores(encoded.size() - 1);
+  for (size_t i = 0; i < scores.size(); ++i)
+    if (!encoded[i + 1].error) scores[i] = maxsim(query, vectors(i + 1));
+  return rank(request, std::span(encoded).subspan(1), scores, false);
 }
 
 }  // namespace winnow

@@ -18,6 +18,9 @@ struct RerankRequest {
   bool raw_scores = false;  // true: the logit; false: its sigmoid
   int top_n = 0;            // 0: all
   LongDocuments long_documents;
+  // Of a yes/no reranker alone (yes_no.h); others ignore them.
+  std::string instruction;      // what to judge by; empty: the prompt's own
+  bool escape_special = false;  // true: "<|im_end|>" in a text is no token that ends a turn
 };
 
 struct RerankResult {

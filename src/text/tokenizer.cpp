@@ -16,6 +16,14 @@ std::shared_ptr<const MappedFile> open_if_there(const std::filesystem::path& pat
   return std::filesystem::exists(path, ignored) ? MappedFile::open(path.string()) : nullptr;
 }
 
+std::optional<Json> read_object(const std::filesystem::path& path) {
+  const auto file = open_if_there(path);
+  if (!file) return std::nullopt;
+  Json json = Json::parse(file->text(), file->path());
+  if (!json.is_object()) fail(Code::kCorrupt, file->path(), ": want an object, got ", json.kind());
+  return json;
+}
+
 class AtTheEnd final : public DecodeStream {
  public:
   AtTheEnd(const Tokenizer& tokenizer, bool skip_special_tokens)

@@ -73,6 +73,7 @@ TEST_CASE("the settings that docs/cli.md shows are all there are, and valid") {
   CHECK((s.reranker && s.embedder && s.host && s.port && s.threads && s.dtype && s.pooling &&
          s.api_key));
   CHECK((s.auto_truncate && s.return_documents && s.strict));
+  CHECK((s.prompt && s.instruction));
   for (const LimitKey& key : limit_keys()) {
     CAPTURE(key.name);
     CHECK((s.limits.*key.member).has_value());
@@ -151,4 +152,40 @@ TEST_CASE("--config beats ./winnow.yaml, which beats the one in XDG_CONFIG_HOME"
   ::unsetenv("XDG_CONFIG_HOME");
   fs::current_path(before);
   fs::remove_all(folder);
+}
+
+TEST_CASE("a prompt is a preset's name, or a preset with fields of its own, or all of its own") {
+  const Settings named = parse_settings("prompt: lychee-b\ninstruction: i\n", "w.yaml");
+  CHECK(named.prompt->name == "lychee-b");
+  CHECK(!named.prompt->verified);
+  CHECK(named.instruction == "i");
+  const Settings changed = parse_settings(
+      "prompt:\n  preset: qwen3-reranker\n  body: \"<Query>: {query}\\n\\n<Document>: "
+      "{document}\"\n"
+      "  max_length: 2048\n",
+      "w.yaml");
+  CHECK(changed.prompt->body == "<Query>: {query}\n\n<Document>: {document}");
+  CHECK(changed.prompt->max_length == 2048);
+  CHECK(changed.prompt->prefix == yes_no_preset("qwen3-reranker").prefix);
+  const YesNoPrompt own = parse_prompt(
+      R"({"name": "mine", "prefix": "", "query_piece": "Q {query}", "document_piece": "D {document}",
+          "separator": "|", "suffix": "?", "yes": "true", "no": "false", "score": "yes_logit"})",
+      "p.json");
+  CHECK(own.name == "mine");
+  CHECK(own.separator == "|");
+  CHECK(own.yes == "true");
+  CHECK(own.score == YesNoPrompt::Score::kYesLogit);
+}
+
+TEST_CASE("a prompt that is wrong is refused with its file and line") {
+  CHECK(complaint("port: 1\nprompt:\n  bodi: x\n") ==
+        "etc/winnow.yaml:3: unknown key \"prompt.bodi\", did you mean \"body\"?");
+  CHECK(complaint("prompt:\n  body: \"{query}\"\n") ==
+        "etc/winnow.yaml:2: prompt custom: body: want {document} in it");
+  CHECK(complaint("prompt: qwen\n")
+            .starts_with("etc/winnow.yaml:1: prompt preset: want one of qwen3-reranker, "));
+  CHECK(complaint("prompt:\n  preset: plain\n  score: best\n") ==
+        "etc/winnow.yaml:3: prompt.score: want one of yes_over_no, yes_logit, got \"best\"");
+  CHECK(complaint("instruction: [a]\n") ==
+        "etc/winnow.yaml:1: instruction: want a text, got a list");
 }

@@ -65,6 +65,21 @@ TEST_CASE("unknown fields are ignored, and refused in strict mode in Cohere's wo
   CHECK(parse(known, strict).request.long_documents.max_document_tokens == 5);
 }
 
+TEST_CASE("what a yes/no reranker judges by has SGLang's name and vLLM's, in strict mode too") {
+  ServerOptions strict;
+  strict.strict = true;
+  const auto instruction = [&](const std::string& more) {
+    return parse(R"({"query":"q","documents":["a"],)" + more + "}", strict).request.instruction;
+  };
+  CHECK(instruction(R"("instruct":"i")") == "i");
+  CHECK(instruction(R"("instruction":"j")") == "j");
+  CHECK(instruction(R"("chat_template_kwargs":{"instruction":"k"})") == "k");
+  CHECK(instruction(R"("top_n":1)") == "");
+  CHECK(parse(R"({"query":"q","documents":["a"],"escape_special":true})", strict)
+            .request.escape_special);
+  check_throws(Code::kInvalidArgument, "instruct: want", [&] { instruction(R"("instruct":1)"); });
+}
+
 TEST_CASE("a ranking request that is wrong is refused by field") {
   check_throws(Code::kInvalidArgument, "missing key `query`",
                [] { parse(R"({"documents":["a"]})"); });
@@ -114,8 +129,8 @@ TEST_CASE("a v2 answer says so, and a search unit is a hundred documents") {
 TEST_CASE("a bad document fails a ranking, and the first one is named") {
   const Ranking want = parse(R"({"query":"q","documents":["a","",""]})");
   RerankResponse response = scored({{0, 0.5f}});
-  response.results.push_back({2, 0, InputError{Code::kTooLong, "too long"}});
-  response.results.push_back({1, 0, InputError{Code::kEmpty, "is empty"}});
+  response.results.push_back({2, 0, 0, InputError{Code::kTooLong, "too long"}});
+  response.results.push_back({1, 0, 0, InputError{Code::kEmpty, "is empty"}});
   check_throws(Code::kEmpty, "documents[1]: is empty",
                [&] { ranking_json(want, response, {}, RankingVersion::kV1, ""); });
 }
