@@ -9,6 +9,8 @@
 #include <array>
 #include <map>
 
+#include "http/generation_metrics.h"
+
 namespace winnow {
 namespace {
 
@@ -98,6 +100,7 @@ struct Metrics::Parts {
   prometheus::Family<prometheus::Counter>& http_requests;
   prometheus::Family<prometheus::Histogram>& http_seconds;
   std::map<const ModelInfo*, PerModel> models;
+  std::unique_ptr<GenerationMetrics> generation;
 
   explicit Parts(const std::vector<std::shared_ptr<Engine>>& engines);
   PerModel per_model(const std::string& name);
@@ -148,10 +151,13 @@ Metrics::Parts::Parts(const std::vector<std::shared_ptr<Engine>>& served)
                        .Name("winnow_http_request_seconds")
                        .Help("Seconds from a request's last byte to its answer")
                        .Register(registry)) {
+  std::vector<const ModelInfo*> infos;
   for (const auto& engine : served) {
     names.push_back(engine->info().name);
     models.emplace(&engine->info(), per_model(engine->info().name));
+    infos.push_back(&engine->info());
   }
+  generation = std::make_unique<GenerationMetrics>(registry, infos);
   for (const char* method : {"single", "batch"}) {
     request_count.Add({{"method", method}});
     request_success.Add({{"method", method}});
@@ -254,6 +260,7 @@ void Metrics::count(const Answered& answered, const Work& work) {
       .Increment();
   parts.http_seconds.Add({{"route", route}}, seconds_buckets()).Observe(answered.seconds);
   if (answered.counted == Counted::kNone) return;
+  parts.generation->count(work, answered.seconds);
 
   const bool success = answered.failure.empty();
   const Labels method{{"method", work.batch ? "batch" : "single"}};

@@ -18,6 +18,8 @@ std::string_view refusal(Need need) {
       return "model is not an embedding model";
     case Need::kClassify:
       return "model is not a classifier model";
+    case Need::kGenerate:
+      return "model is not a generator";
     case Need::kTokenize:
       break;
   }
@@ -51,7 +53,9 @@ bool can(ModelKind kind, Need need) {
     case Need::kEmbed:
       return kind == ModelKind::kEmbedder;
     case Need::kClassify:
-      return kind != ModelKind::kEmbedder;
+      return kind == ModelKind::kReranker || kind == ModelKind::kClassifier;
+    case Need::kGenerate:
+      return kind == ModelKind::kGenerator;
     case Need::kTokenize:
       return true;
   }
@@ -79,6 +83,9 @@ Models::Models(std::vector<std::shared_ptr<Engine>> engines) : engines_(std::mov
     prompts_.push_back(std::filesystem::exists(path)
                            ? parse_prompts(MappedFile::open(path)->text(), path.string())
                            : Prompts{});
+    defaults_.push_back(engine->info().kind == ModelKind::kGenerator
+                            ? read_generation_defaults(engine->info().folder)
+                            : GenerationDefaults{});
   }
 }
 
@@ -88,6 +95,10 @@ Engine& Models::choose(Need need, std::string_view name, UnknownModel unknown, W
   if (!name.empty() && work.model->name != name)
     work.warnings.push_back(cat("no model is named `", name, "`, served by ", work.model->name));
   return *engines_[chosen];
+}
+
+const GenerationDefaults& Models::defaults(const Engine& engine) const {
+  return defaults_[std::find(infos_.begin(), infos_.end(), &engine.info()) - infos_.begin()];
 }
 
 const std::string& Models::prompt(const Engine& engine, std::string_view prompt_name) const {
