@@ -114,8 +114,8 @@ TEST_CASE("a v2 answer says so, and a search unit is a hundred documents") {
 TEST_CASE("a bad document fails a ranking, and the first one is named") {
   const Ranking want = parse(R"({"query":"q","documents":["a","",""]})");
   RerankResponse response = scored({{0, 0.5f}});
-  response.results.push_back({2, 0, InputError{Code::kTooLong, "too long"}});
-  response.results.push_back({1, 0, InputError{Code::kEmpty, "is empty"}});
+  response.results.push_back({2, 0, 0, InputError{Code::kTooLong, "too long"}});
+  response.results.push_back({1, 0, 0, InputError{Code::kEmpty, "is empty"}});
   check_throws(Code::kEmpty, "documents[1]: is empty",
                [&] { ranking_json(want, response, {}, RankingVersion::kV1, ""); });
 }

@@ -57,8 +57,8 @@ TEST_CASE("a rerank answer holds scores, texts where asked, and an error for eac
   TeiRerank want = parse(R"({"query":"q","texts":["a","","b\ud800"]})");
   RerankResponse response;
   response.results = {{0, 0.25f, std::nullopt},
-                      {1, 0, InputError{Code::kEmpty, "empty"}},
-                      {2, 0, InputError{Code::kTokenizer, "bad \xFF"}}};
+                      {1, 0, 0, InputError{Code::kEmpty, "empty"}},
+                      {2, 0, 0, InputError{Code::kTokenizer, "bad \xFF"}}};
   const std::string errors =
       R"({"index":1,"error":"empty","error_type":"Empty"},)"
       "{\"index\":2,\"error\":\"Tokenizer error: bad \uFFFD\",\"error_type\":\"Tokenizer\"}]";
