@@ -24,6 +24,7 @@ struct ModelFlags {
 // EngineOptions.
 struct ComputeFlags {
   std::optional<std::string> dtype, pooling;
+  std::optional<std::string> task, kv_cache;  // of decoders
   std::optional<int64_t> threads;
   Limits limits;
 };
@@ -39,6 +40,12 @@ void add_limit_flag(CLI::App& command, const std::string& name, Limits& limits);
 
 // --pooling.
 void add_pooling_flag(CLI::App& command, ComputeFlags& flags);
+
+// --kv-cache.
+void add_kv_cache_flag(CLI::App& command, ComputeFlags& flags);
+// MODEL, and the flags of a command that generates: --pull, --config, --dtype, --threads,
+// --kv-cache, --max-length.
+void add_generator_flags(CLI::App& command, ModelFlags& model, ComputeFlags& compute);
 
 // The limits of the flags, and the settings' where there is no flag.
 Limits merged(const Limits& flags, const Limits& settings);
