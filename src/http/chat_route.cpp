@@ -177,7 +177,8 @@ ChatRequest parse_chat(const Json& body, const GenerationDefaults& defaults) {
   return want;
 }
 
-std::string chat_json(const ChatAnswer& answer, Generation& generation, Work& work) {
+std::string chat_json(const ChatAnswer& answer, Generation& generation, Work& work,
+                      const Call& call) {
   struct Whole : Choice {
     std::string text;
     std::vector<ToolCall> found;
@@ -185,7 +186,7 @@ std::string chat_json(const ChatAnswer& answer, Generation& generation, Work& wo
   };
   std::vector<Whole> choices(answer.choices);
   GenerationClock clock(work);
-  while (const std::optional<Delta> delta = generation.next()) {
+  while (const std::optional<Delta> delta = next_delta(generation, call)) {
     clock.on_delta(*delta);
     Whole& choice = choices.at(delta->choice);
     ToolCallReader::Found found = choice.read(*delta, answer.tool_calls);
@@ -247,7 +248,7 @@ HttpResponse post_chat_completions(const HttpRequest& http, const Service& servi
   std::unique_ptr<Generation> generation = engine.generate(std::move(request), http.call);
   HttpResponse response = want.body.stream
                               ? sse_response(chat_stream(answer, std::move(generation), work))
-                              : ok(chat_json(answer, *generation, work));
+                              : ok(chat_json(answer, *generation, work, http.call));
   work.generation->choices = choices;
   work.generation->max_tokens = max_tokens;
   return response;

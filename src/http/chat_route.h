@@ -33,8 +33,10 @@ struct ChatAnswer {
   bool include_usage = false, continuous_usage = false;
 };
 
-// Reads the generation to its end. Throws what it throws. Notes tokens and times in `work`.
-std::string chat_json(const ChatAnswer& answer, Generation& generation, Work& work);
+// Reads the generation to its end. Throws what it throws, kCancelled. Notes tokens and times in
+// `work`.
+std::string chat_json(const ChatAnswer& answer, Generation& generation, Work& work,
+                      const Call& call = {});
 
 // chat.completion.chunk events. `work` outlives it.
 std::unique_ptr<BodyStream> chat_stream(ChatAnswer answer, std::unique_ptr<Generation> generation,

@@ -135,7 +135,8 @@ CompletionRequest parse_completion(const Json& body, const GenerationDefaults& d
   return want;
 }
 
-std::string completion_json(const CompletionAnswer& answer, Generation& generation, Work& work) {
+std::string completion_json(const CompletionAnswer& answer, Generation& generation, Work& work,
+                            const Call& call) {
   struct Whole {
     std::string text;
     Reports reports;
@@ -144,7 +145,7 @@ std::string completion_json(const CompletionAnswer& answer, Generation& generati
   std::vector<Whole> choices(answer.choices);
   for (size_t i = 0; i < answer.echoed.size(); ++i) choices[i].text = answer.echoed[i];
   GenerationClock clock(work);
-  while (std::optional<Delta> delta = generation.next()) {
+  while (std::optional<Delta> delta = next_delta(generation, call)) {
     clock.on_delta(*delta);
     Whole& choice = choices.at(delta->choice);
     choice.text += delta->text;
@@ -206,7 +207,7 @@ HttpResponse post_completions(const HttpRequest& http, const Service& service, W
   std::unique_ptr<Generation> generation = together(std::move(generations), choices);
   HttpResponse response = want.body.stream
                               ? sse_response(completion_stream(answer, std::move(generation), work))
-                              : ok(completion_json(answer, *generation, work));
+                              : ok(completion_json(answer, *generation, work, http.call));
   work.generation->choices = choices;
   work.generation->max_tokens = max_tokens;
   return response;

@@ -34,8 +34,10 @@ struct CompletionAnswer {
   bool include_usage = false, continuous_usage = false;
 };
 
-// Reads the generation to its end. Throws what it throws. Notes tokens and times in `work`.
-std::string completion_json(const CompletionAnswer& answer, Generation& generation, Work& work);
+// Reads the generation to its end. Throws what it throws, kCancelled. Notes tokens and times in
+// `work`.
+std::string completion_json(const CompletionAnswer& answer, Generation& generation, Work& work,
+                            const Call& call = {});
 
 // text_completion events. `work` outlives it.
 std::unique_ptr<BodyStream> completion_stream(CompletionAnswer answer,

@@ -270,6 +270,13 @@ void GenerationClock::on_usage(const GenerateUsage& usage) {
   work_.times.tokens = usage.prompt_tokens - usage.cached_tokens + usage.new_tokens;
 }
 
+std::optional<Delta> next_delta(Generation& generation, const Call& call) {
+  constexpr double kLook_s = 0.1;
+  while (!generation.wait_for(kLook_s))
+    if (call.cancelled && *call.cancelled) fail(Code::kCancelled, "the client went away");
+  return generation.next();
+}
+
 std::unique_ptr<Generation> together(std::vector<std::unique_ptr<Generation>> generations,
                                      int choices) {
   if (generations.size() == 1) return std::move(generations[0]);

@@ -3,8 +3,10 @@
 // docs/http_api.md, "Generation".
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +76,10 @@ class GenerationClock {
   Work& work_;
   std::chrono::steady_clock::time_point start_, last_;
 };
+
+// generation.next(), for who has no other way to see its client leave: throws kCancelled then, also
+// while it waits.
+std::optional<Delta> next_delta(Generation& generation, const Call& call);
 
 // Several generations as one: the choices of the second follow those of the first. Each has
 // `choices`.

@@ -196,6 +196,14 @@ TEST_CASE("a plain answer has the text, why it ended and the tokens") {
   CHECK(work.generation->between_s.size() == 1);
 }
 
+TEST_CASE("a client that leaves ends a plain answer, while it waits too") {
+  FakeGeneration silent(std::make_shared<Script>());
+  Work work;
+  Call call;
+  call.cancelled = std::make_shared<std::atomic<bool>>(true);
+  check_throws(Code::kCancelled, "went away", [&] { chat_json(answer_of(), silent, work, call); });
+}
+
 TEST_CASE("a stream begins with a role a choice and ends with reasons, usage and [DONE]") {
   const auto script = std::make_shared<Script>();
   script->say("b", 1);
