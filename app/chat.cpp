@@ -91,9 +91,8 @@ class Chat {
     const Settings settings = load_settings(flags_.model.config);
     if (!flags_.load.empty()) load(flags_.load);
     if (!flags_.system.empty()) conversation_.system = flags_.system;
-    if (flags_.model.model.empty() && !settings.generator)
-      throw CLI::ValidationError("MODEL", "want a model, or `generator` in winnow.yaml");
-    engine_ = load_engine(flags_.model, flags_.compute, settings, settings.generator.value_or(""));
+    engine_ = load_engine(flags_.model, flags_.compute, settings,
+                          settings.generator.value_or(kDefaultGenerator));
     const ModelInfo& info = engine_->info();
     if (info.kind != ModelKind::kGenerator)
       fail(Code::kUnsupported, info.name, ": want a generator, got a ", info.architecture);

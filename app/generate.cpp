@@ -149,7 +149,8 @@ class Generating {
     request.json = flags_.json || !flags_.schema.empty();
     if (!flags_.schema.empty())
       request.schema = Json::parse(read_input(flags_.schema), input_name(flags_.schema));
-    engine_ = load_engine(flags_.model, flags_.compute, settings, settings.generator.value_or(""));
+    engine_ = load_engine(flags_.model, flags_.compute, settings,
+                          settings.generator.value_or(kDefaultGenerator));
     const ModelInfo& info = engine_->info();
     if (info.kind != ModelKind::kGenerator)
       fail(Code::kUnsupported, info.name, ": want a generator, got a ", info.architecture);

@@ -94,8 +94,8 @@ void add_kv_cache_flag(CLI::App& command, ComputeFlags& flags) {
 void add_generator_flags(CLI::App& command, ModelFlags& model, ComputeFlags& compute) {
   command
       .add_option("MODEL", model.model,
-                  "A known name, a folder, or a Hugging Face id; without it `generator` of "
-                  "winnow.yaml")
+                  std::string("A known name, a folder, or a Hugging Face id; without it ") +
+                      kDefaultGenerator)
       ->type_name("");
   command.add_flag("--pull", model.pull, "Fetch the model first when it is not on this machine");
   add_config_flag(command, model.config);

@@ -13,6 +13,7 @@ namespace winnow {
 
 inline constexpr const char* kDefaultReranker = "ms-marco-minilm-l12";
 inline constexpr const char* kDefaultEmbedder = "bge-small-en";
+inline constexpr const char* kDefaultGenerator = "smollm2-135m";
 
 struct ModelFlags {
   std::string model;  // empty: the settings' or the default

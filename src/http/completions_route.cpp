@@ -80,7 +80,8 @@ class CompletionStream final : public GenerateStream {
         answer_(std::move(answer)),
         offsets_(answer_.choices) {
     for (size_t i = 0; i < answer_.echoed.size(); ++i)
-      say_chunk({.choice = static_cast<int>(i), .text = answer_.echoed[i]});
+      say_chunk(
+          {.choice = static_cast<int>(i), .text = answer_.echoed[i], .reports = {}, .finish = {}});
   }
 
  private:
