@@ -15,6 +15,8 @@ struct Command {
 
 Command add_rerank(CLI::App& program);
 Command add_embed(CLI::App& program);
+Command add_generate(CLI::App& program);
+Command add_chat(CLI::App& program);
 Command add_tokenize(CLI::App& program);
 Command add_serve(CLI::App& program);
 Command add_pull(CLI::App& program);

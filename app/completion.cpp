@@ -111,6 +111,7 @@ std::vector<CompletedCommand> completed_commands(const CLI::App& program) {
     CompletedCommand command{app->get_name(), app->get_description(), {}, {}};
     for (const CLI::Option* option : app->get_options()) {
       if (option->get_positional()) {
+        if (command.positional.kind != Kind::kText) continue;  // MODEL before PROMPT
         const CompletedValue choices = value_of(option->get_type_name());
         command.positional =
             choices.kind == Kind::kChoice ? choices : value_of(option->get_name(true));

@@ -57,7 +57,8 @@ int report_usage(const CLI::App& program, const CLI::ParseError& e) {
 
 int run(int argc, char** argv) {
   CLI::App program(
-      "Reranks and embeds texts with trained models, on the command line and over HTTP.", "winnow");
+      "Reranks, embeds and generates texts with trained models, on the command line and over HTTP.",
+      "winnow");
   program.set_version_flag("--version", "winnow " WINNOW_VERSION, "Print the version and exit");
   program.require_subcommand(1);
   program.footer(
@@ -66,9 +67,9 @@ int run(int argc, char** argv) {
       "  winnow rerank -q \"What do bees eat?\" documents.txt\n\n"
       "winnow COMMAND --help explains one command. Exit codes: 0 done, 1 failed, 2 wrong usage.");
   const std::vector<Command> commands = {
-      add_rerank(program),  add_embed(program),  add_tokenize(program),
-      add_serve(program),   add_pull(program),   add_models(program),
-      add_inspect(program), add_doctor(program), add_completion(program)};
+      add_rerank(program),   add_embed(program),  add_generate(program),  add_chat(program),
+      add_tokenize(program), add_serve(program),  add_pull(program),      add_models(program),
+      add_inspect(program),  add_doctor(program), add_completion(program)};
   try {
     program.parse(argc, argv);
     for (const Command& command : commands)

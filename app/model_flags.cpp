@@ -105,6 +105,29 @@ void add_limit_flag(CLI::App& command, const std::string& name, Limits& limits) 
   fail(Code::kInternal, "add_limit_flag: want a limit's name, got ", name);
 }
 
+void add_kv_cache_flag(CLI::App& command, ComputeFlags& flags) {
+  command
+      .add_option(
+          "--kv-cache", flags.kv_cache,
+          "Memory for what a decoder remembers of texts, as 512M or 2G; without it a quarter "
+          "of the machine's at most")
+      ->type_name("SIZE");
+}
+
+void add_generator_flags(CLI::App& command, ModelFlags& model, ComputeFlags& compute) {
+  command
+      .add_option("MODEL", model.model,
+                  std::string("A known name, a folder, or a Hugging Face id; without it ") +
+                      kDefaultGenerator)
+      ->type_name("");
+  command.add_flag("--pull", model.pull, "Fetch the model first when it is not on this machine");
+  add_config_flag(command, model.config);
+  add_compute_flags(command, compute);
+  add_kv_cache_flag(command, compute);
+  add_limit_flag(command, "max_length", compute.limits);
+  compute.task = "generate";
+}
+
 Limits merged(const Limits& flags, const Limits& settings) {
   Limits limits = settings;
   for (const LimitKey& key : limit_keys())
@@ -132,6 +155,9 @@ EngineOptions engine_options(const ModelEntry& model, const ComputeFlags& flags,
   options.dtype = flags.dtype.value_or(settings.dtype.value_or(options.dtype));
   options.pooling = flags.pooling.value_or(settings.pooling.value_or(options.pooling));
   if (options.pooling == "auto") options.pooling = known_pooling(options.folder);
+  options.task = flags.task.value_or(settings.task.value_or(options.task));
+  if (const auto size = flags.kv_cache ? flags.kv_cache : settings.kv_cache)
+    options.kv_cache_bytes = parse_size(*size, "kv-cache");
   options.threads =
       static_cast<int>(flags.threads.value_or(settings.threads.value_or(options.threads)));
   const Limits limits = merged(flags.limits, settings.limits);

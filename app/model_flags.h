@@ -13,6 +13,7 @@ namespace winnow {
 
 inline constexpr const char* kDefaultReranker = "ms-marco-minilm-l12";
 inline constexpr const char* kDefaultEmbedder = "bge-small-en";
+inline constexpr const char* kDefaultGenerator = "smollm2-135m";
 
 struct ModelFlags {
   std::string model;  // empty: the settings' or the default
@@ -24,6 +25,7 @@ struct ModelFlags {
 // EngineOptions.
 struct ComputeFlags {
   std::optional<std::string> dtype, pooling;
+  std::optional<std::string> task, kv_cache;  // of decoders
   std::optional<int64_t> threads;
   Limits limits;
   std::optional<std::string> prompt_preset, prompt_file, instruction;  // of yes/no rerankers
@@ -43,6 +45,11 @@ void add_pooling_flag(CLI::App& command, ComputeFlags& flags);
 
 // --prompt-preset, --prompt-file and --instruction.
 void add_prompt_flags(CLI::App& command, ComputeFlags& flags);
+// --kv-cache.
+void add_kv_cache_flag(CLI::App& command, ComputeFlags& flags);
+// MODEL, and the flags of a command that generates: --pull, --config, --dtype, --threads,
+// --kv-cache, --max-length.
+void add_generator_flags(CLI::App& command, ModelFlags& model, ComputeFlags& compute);
 
 // The limits of the flags, and the settings' where there is no flag.
 Limits merged(const Limits& flags, const Limits& settings);

@@ -25,11 +25,10 @@ class ResultStream {
   bool is_terminal() const;
   void write(std::string_view bytes);  // buffered; throws kIo, or ReaderGone for a closed pipe
   void line(std::string_view text);    // text and a newline, flushed when a person is watching
+  void flush();                        // what was written is seen now
   void finish();                       // flushes; what a command calls last
 
  private:
-  void flush();
-
   int fd_ = 1;
   std::string path_, temporary_;  // both empty for stdout
   std::string buffer_;

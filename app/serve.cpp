@@ -129,6 +129,11 @@ Command add_serve(CLI::App& program) {
   add_compute_flags(*app, flags->compute);
   add_prompt_flags(*app, flags->compute);
   add_pooling_flag(*app, flags->compute);
+  app->add_option("--task", flags->compute.task,
+                  "What decoders are for; auto is what their files say, else generate")
+      ->check(CLI::IsMember({"auto", "generate", "rerank", "embed"}))
+      ->type_name("TASK");
+  add_kv_cache_flag(*app, flags->compute);
   for (const LimitKey& key : limit_keys()) add_limit_flag(*app, key.name, flags->compute.limits);
   add_config_flag(*app, flags->config);
   app->footer(

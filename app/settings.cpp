@@ -4,6 +4,8 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -36,6 +38,9 @@ class Reader {
     const std::vector<Key> top = {
         {"reranker", &s.reranker},
         {"embedder", &s.embedder},
+        {"generator", &s.generator},
+        {"task", &s.task, 0, 0, {"auto", "generate", "rerank", "embed"}},
+        {"kv_cache", &s.kv_cache},
         {"host", &s.host},
         {"port", &s.port, 0, 65535},
         {"threads", &s.threads, 1, 1024},
@@ -65,8 +70,15 @@ class Reader {
                             [](const std::string&, const YAML::Node&) {});
                 }
               });
-    for (std::optional<std::string>* place : {&s.reranker, &s.embedder})
+    for (std::optional<std::string>* place : {&s.reranker, &s.embedder, &s.generator})
       if (*place) *place = beside_file(**place);
+    if (s.kv_cache) {
+      try {
+        parse_size(*s.kv_cache, "kv_cache");
+      } catch (const Error& error) {
+        wrong(root["kv_cache"], error.what());
+      }
+    }
     return s;
   }
 
@@ -252,6 +264,19 @@ std::span<const LimitKey> limit_keys() {
       {"idle_timeout_ms", &Limits::idle_timeout_ms, 1, "Between the requests of a connection"},
       {"drain_timeout_ms", &Limits::drain_timeout_ms, 0, "For the work in hand after SIGTERM"}};
   return keys;
+}
+
+int64_t parse_size(std::string_view text, std::string_view name) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit = text.substr(end - text.data());
+  const std::string_view units = "KMGT";
+  const size_t power = unit.empty() ? units.npos : units.find(unit[0] & ~0x20);
+  const bool known = unit.empty() || (unit.size() == 1 && power != units.npos);
+  const int shift = unit.empty() ? 0 : 10 * (static_cast<int>(power) + 1);
+  require(error == std::errc() && known && number > 0 && number <= INT64_MAX >> shift, name,
+          ": want bytes, or a size as 512M or 2G, got \"", text, '"');
+  return number << shift;
 }
 
 ModelEntry parse_model_entry(std::string_view text) {

@@ -41,13 +41,18 @@ struct Settings {
   std::string path;  // of the file they came from; empty: none was found
   std::vector<ModelEntry> models;
   std::optional<std::string> reranker, embedder;  // what rerank and embed use without -m
+  std::optional<std::string> generator;           // what chat and generate use without MODEL
   std::optional<std::string> host, dtype, pooling, api_key;
+  std::optional<std::string> task, kv_cache;  // of decoders: what for; memory for keys and values
   std::optional<int64_t> port, threads;
   std::optional<bool> auto_truncate, return_documents, strict;
   Limits limits;
   std::optional<YesNoPrompt> prompt;       // of yes/no rerankers
   std::optional<std::string> instruction;  // in place of their prompt's own
 };
+
+// "512M", "2G", "64K" (of 1024) or bytes. Throws kInvalidArgument, opened by `name`.
+int64_t parse_size(std::string_view text, std::string_view name);
 
 // "NAME=FOLDER" or a place alone. Throws kInvalidArgument when either side of the sign is empty.
 ModelEntry parse_model_entry(std::string_view text);

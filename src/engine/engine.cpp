@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/mapped_file.h"
 #include "base/utf8.h"
 #include "engine/batcher.h"
 #include "engine/decoder_folder.h"
@@ -60,20 +61,57 @@ int threads_of(const EngineOptions& options) {
 }
 
 struct DecoderTask {
-  ModelKind kind;
-  DecoderOutput output;
+  ModelKind kind = ModelKind::kGenerator;
+  DecoderOutput output = NextToken{};
+  std::optional<YesNoPrompt> prompt = {};  // rerankers
 };
 
-// What the options ask of a decoder, or else what its folder says of itself: how to pool, or an
-// architecture without a language head, make an embedder.
-DecoderTask decoder_task(const EngineOptions& options, const ModelFolder& folder) {
+Json read_if_there(const std::string& path) {
+  return std::filesystem::exists(path) ? Json::parse(MappedFile::open(path)->text(), path) : Json();
+}
+
+// How a yes/no reranker is asked: as the options say, or as the checkpoint does. Empty: neither
+// says.
+std::optional<YesNoPrompt> yes_no_prompt(const EngineOptions& options, const ModelFolder& folder,
+                                         const Json& logit_score) {
+  std::optional<YesNoPrompt> prompt = options.yes_no_prompt;
+  if (!prompt && !options.yes_no_preset.empty()) prompt = yes_no_preset(options.yes_no_preset);
+  if (!prompt)
+    if (const auto name = preset_for(
+            folder.config, std::filesystem::weakly_canonical(options.folder).filename().string(),
+            logit_score))
+      prompt = yes_no_preset(*name);
+  if (prompt && !options.yes_no_instruction.empty())
+    prompt->instruction = options.yes_no_instruction;
+  return prompt;
+}
+
+// What the options ask of a decoder, or else what its folder says of itself: a yes/no reranker by
+// its name or a LogitScore module; an embedder by how it pools, or by having no language head.
+DecoderTask decoder_task(const EngineOptions& options, const ModelFolder& folder,
+                         const Tokenizer& tokenizer) {
   const std::string& task = options.task;
-  require(task == "auto" || task == "generate" || task == "embed",
-          "task: want auto, generate or embed, got ", task);
+  require(task == "auto" || task == "generate" || task == "rerank" || task == "embed",
+          "task: want auto, generate, rerank or embed, got ", task);
+  const std::string_view architecture = folder.config.at("architectures")[0].string();
+  const bool scores = architecture.ends_with("ForSequenceClassification");
+  const Json logit_score = read_if_there(options.folder + "/1_LogitScore/config.json");
+  const std::optional<YesNoPrompt> prompt = yes_no_prompt(options, folder, logit_score);
   const std::vector<Module>& modules = folder.parts.modules;
-  const bool bare = folder.config.at("architectures")[0].string().ends_with("Model");
-  if (task == "generate" || (task == "auto" && modules.empty() && !bare))
-    return {ModelKind::kGenerator, NextToken{}};
+  if (task == "rerank" || scores || (task == "auto" && prompt)) {
+    if (!prompt)
+      fail(Code::kUnsupported, options.folder,
+           ": nothing says how to ask this model for yes or no: choose a prompt preset");
+    DecoderTask out{ModelKind::kReranker, LastHidden{}, prompt};
+    if (!scores) {
+      const auto named = yes_no_tokens(logit_score);
+      const YesNoTokens tokens = named ? *named : yes_no_tokens(*prompt, tokenizer);
+      out.output = TwoTokens{.no = tokens.no, .yes = tokens.yes};
+    }
+    return out;
+  }
+  if (task == "generate" || (task == "auto" && modules.empty() && !architecture.ends_with("Model")))
+    return {};
   for (const Module& module : modules)
     if (module.kind != Module::Kind::kNormalize &&
         (module.kind != Module::Kind::kPooling ||
@@ -81,7 +119,7 @@ DecoderTask decoder_task(const EngineOptions& options, const ModelFolder& folder
       fail(Code::kUnsupported, folder.config.path(),
            ": a decoder pools its last token, and nothing stands on that; the folder's modules say "
            "otherwise");
-  return {ModelKind::kEmbedder, LastHidden{}};
+  return {ModelKind::kEmbedder, LastHidden{}, {}};
 }
 
 // Pages for keys and values: what the options say, else a quarter of the machine's memory, and no
@@ -113,6 +151,7 @@ struct Engine::Parts {
   std::unique_ptr<Batcher> batcher;  // uses the network until it ends
   std::unique_ptr<DecoderRunner> decoder;
   std::shared_ptr<const ChatTemplate> chat;  // null: none
+  std::optional<YesNoPrompt> prompt;         // yes/no rerankers
 
   // Outputs for those that have a sequence; empty ones for the others.
   std::vector<Output> run(std::vector<Encoded>& encoded, const Call& call, CallTimes* times) {
@@ -165,9 +204,11 @@ void Engine::Parts::load_encoder(const EngineOptions& options, const ModelFolder
 
 void Engine::Parts::load_decoder(const EngineOptions& options, const ModelFolder& folder,
                                  const Weights& weights, const Kernels& kernels) {
-  const DecoderTask task = decoder_task(options, folder);
   DecoderFolder files = read_decoder_folder(options.folder, folder.config);
   tokenizer = files.tokenizer;
+  const DecoderTask task = decoder_task(options, folder, *tokenizer);
+  prompt = task.prompt;
+  if (prompt) info.labels = {prompt->yes};
   chat = files.chat;
   DecoderNetwork net = build_decoder(folder.config, task.output, weights);
   info.architecture = net.architecture;
@@ -263,13 +304,16 @@ RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, Ca
     fail(Code::kUnsupported, parts_->info.name, ": model is not a re-ranker model; it has ",
          parts_->info.labels.size(), " labels");
   const int limit = parts_->info.max_length;
-  std::vector<Encoded> encoded =
-      late ? encode_late(request, tokenizer(), limit) : encode_rerank(request, tokenizer(), limit);
+  const std::optional<YesNoPrompt>& prompt = parts_->prompt;
+  std::vector<Encoded> encoded = prompt ? encode_yes_no(request, *prompt, tokenizer(), limit)
+                                 : late ? encode_late(request, tokenizer(), limit)
+                                        : encode_rerank(request, tokenizer(), limit);
   t.tokenize = seconds_since(start);
   const std::vector<Output> outputs = parts_->run(encoded, call, &t);
   RerankResponse response =
-      late ? decode_late(request, encoded, outputs, parts_->info.multi_dimensions)
-           : decode_rerank(request, encoded, outputs);
+      prompt ? decode_yes_no(request, *prompt, encoded, outputs)
+      : late ? decode_late(request, encoded, outputs, parts_->info.multi_dimensions)
+             : decode_rerank(request, encoded, outputs);
   t.characters = code_points(request.query);
   for (const std::string& document : request.documents) t.characters += code_points(document);
   t.total = seconds_since(start);
@@ -321,7 +365,7 @@ std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& req
                                                       const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
-  parts_->want(parts_->is(ModelKind::kClassifier) || parts_->is(ModelKind::kReranker),
+  parts_->want(!parts_->decoder && !parts_->is(ModelKind::kEmbedder),
                "a classifier model");
   std::vector<Encoded> encoded = encode_classify(request, tokenizer(), parts_->info.max_length);
   require_all(encoded);

@@ -7,7 +7,9 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <optional>
+#include <sstream>
 
+#include "http/body_pipe.h"
 #include "http/request_head.h"
 
 namespace winnow {
@@ -37,6 +39,7 @@ class HttpConnection final : public Connection,
   }
 
   ~HttpConnection() override {
+    if (pipe_) pipe_->leave();
     --dispatcher_.connections();
     closed_();
   }
@@ -59,13 +62,15 @@ class HttpConnection final : public Connection,
   void cancel() override {
     on_strand([this] {
       draining_ = true;
+      hurrying_ = true;
       if (cancelled_) cancelled_->store(true);
+      if (state_ == State::kStreaming) return arm(kLinger);  // for the stream to say so
       if (state_ != State::kHandling) close();
     });
   }
 
  private:
-  enum class State { kIdle, kReading, kHandling, kWriting, kLingering, kClosed };
+  enum class State { kIdle, kReading, kHandling, kWriting, kStreaming, kLingering, kClosed };
   using Self = std::shared_ptr<HttpConnection>;
 
   template <typename Function>
@@ -152,6 +157,7 @@ class HttpConnection final : public Connection,
     state_ = State::kHandling;
     http::request<http::string_body> message = parser_->release();
     keep_alive_ = message.keep_alive();
+    chunked_ = message.version() >= 11;
     head_.body = std::move(message.body());
     head_path_ = head_.path;
     cancelled_ = std::make_shared<std::atomic<bool>>(false);
@@ -181,6 +187,10 @@ class HttpConnection final : public Connection,
   void on_watched(error_code error, size_t bytes) {
     watching_ = false;
     buffer_.commit(bytes);
+    if (state_ == State::kStreaming) {
+      if (streamed_) return end_stream();
+      return error ? close() : watch();
+    }
     if (state_ != State::kHandling) return;
     if (answer_) return write();
     if (error) return cancelled_->store(true);
@@ -206,9 +216,13 @@ class HttpConnection final : public Connection,
   }
 
   void answer(HttpResponse response) {
-    if (state_ == State::kClosed) return;
+    if (state_ == State::kClosed) {
+      if (response.pipe) response.pipe->leave();
+      return;
+    }
     disarm();
     answer_ = std::move(response);
+    if (answer_->pipe) return begin_stream();
     // The pending read must end before the buffer is anyone else's; its handler goes on.
     if (watching_) return void(socket_.cancel());
     write();
@@ -222,15 +236,7 @@ class HttpConnection final : public Connection,
       if (!draining_) return close();  // nobody reads it
       response = dispatcher_.refuse(503, head_path_, "the server is stopping");
     }
-    keep_alive_ = keep_alive_ && !draining_;
-    message_ = {};
-    message_.version(11);
-    message_.result(static_cast<unsigned>(response.status));
-    message_.set(http::field::server, "winnow");
-    if (!response.content_type.empty())
-      message_.set(http::field::content_type, response.content_type);
-    for (const auto& [name, value] : response.headers) message_.set(name, value);
-    message_.keep_alive(keep_alive_);
+    set_head(response);
     message_.content_length(response.body.size());
     arm(dispatcher_.options().client_timeout + transfer_time(response.body.size()));
     if (!is_head_request_) message_.body() = std::move(response.body);
@@ -242,6 +248,84 @@ class HttpConnection final : public Connection,
       if (!self->keep_alive_) return self->linger();
       self->wait_for_request();
     });
+  }
+
+  void set_head(const HttpResponse& response) {
+    keep_alive_ = keep_alive_ && !draining_;
+    message_ = {};
+    message_.version(11);
+    message_.result(static_cast<unsigned>(response.status));
+    message_.set(http::field::server, "winnow");
+    if (!response.content_type.empty())
+      message_.set(http::field::content_type, response.content_type);
+    for (const auto& [name, value] : response.headers) message_.set(name, value);
+    message_.keep_alive(keep_alive_);
+  }
+
+  // An answer whose body is still being made: its head at once, then each piece as a chunk (to
+  // HTTP/1.0, which has none, as it is, up to the connection's end). The read that watches for the
+  // client's end stays.
+  void begin_stream() {
+    state_ = State::kStreaming;
+    pipe_ = std::move(answer_->pipe);
+    streamed_ = false;
+    keep_alive_ = keep_alive_ && chunked_;
+    set_head(*answer_);
+    answer_.reset();
+    if (chunked_) message_.chunked(true);
+    std::ostringstream head;
+    head << message_.base();
+    outgoing_ = head.str();
+    // Holds the connection, which may have nothing else to live by; leave() lets it go.
+    pipe_->on_ready([self = shared_from_this()] {
+      asio::dispatch(self->socket_.get_executor(), [self] { self->write_pieces(); });
+    });
+    if (is_head_request_) pipe_->leave();
+    write_pieces();
+  }
+
+  // One write at a time; while it is pending the pipe fills, and then holds its writer back.
+  void write_pieces() {
+    if (state_ != State::kStreaming || writing_ || streamed_) return;
+    const BodyPipe::Taken taken =
+        is_head_request_ ? BodyPipe::Taken{{}, true, true} : pipe_->take();
+    for (const std::string& piece : taken.pieces) append_chunk(piece);
+    // A body that ends before its time has no last chunk: its client must see that.
+    if (taken.ended && taken.whole && chunked_ && !is_head_request_) outgoing_ += "0\r\n\r\n";
+    if (taken.ended && !taken.whole) keep_alive_ = false;
+    if (outgoing_.empty() && !taken.ended) return;  // called again when there is something
+    writing_ = true;
+    arm(hurrying_ ? kLinger
+                  : dispatcher_.options().client_timeout + transfer_time(outgoing_.size()));
+    asio::async_write(socket_, asio::buffer(outgoing_),
+                      [self = shared_from_this(), ended = taken.ended](error_code error, size_t) {
+                        self->writing_ = false;
+                        if (self->state_ == State::kClosed) return;
+                        if (error) return self->close();
+                        self->outgoing_.clear();
+                        if (!self->hurrying_) self->disarm();
+                        self->streamed_ = ended;
+                        if (!ended) return self->write_pieces();
+                        // As in answer().
+                        if (self->watching_) return void(self->socket_.cancel());
+                        self->end_stream();
+                      });
+  }
+
+  void append_chunk(const std::string& piece) {
+    if (piece.empty()) return;  // an empty chunk would be the last
+    if (!chunked_) return void(outgoing_ += piece);
+    std::ostringstream size;
+    size << std::hex << piece.size();
+    outgoing_.append(size.str()).append("\r\n").append(piece).append("\r\n");
+  }
+
+  void end_stream() {
+    pipe_->leave();
+    pipe_.reset();
+    cancelled_.reset();
+    if (!keep_alive_) return linger();
+    wait_for_request();
   }
 
   // Closing with unread bytes resets the connection, and the client may never see its answer: ends
@@ -267,6 +351,7 @@ class HttpConnection final : public Connection,
   void close() {
     state_ = State::kClosed;
     if (cancelled_) cancelled_->store(true);
+    if (pipe_) pipe_->leave();
     disarm();
     error_code ignored;
     socket_.close(ignored);
@@ -306,7 +391,7 @@ class HttpConnection final : public Connection,
   const std::function<void()> closed_;
 
   State state_ = State::kIdle;
-  bool draining_ = false, watching_ = false, timed_out_ = false;
+  bool draining_ = false, hurrying_ = false, watching_ = false, timed_out_ = false;
   uint64_t armed_ = 0;
   beast::flat_buffer buffer_;
 
@@ -318,6 +403,12 @@ class HttpConnection final : public Connection,
   std::shared_ptr<std::atomic<bool>> cancelled_;
   std::optional<HttpResponse> answer_;
   http::response<http::string_body> message_;
+
+  // Of its streamed answer.
+  std::shared_ptr<BodyPipe> pipe_;
+  std::string outgoing_;  // what the pending write sends
+  bool chunked_ = true;   // the client knows chunks
+  bool writing_ = false, streamed_ = false;
 };
 
 }  // namespace

@@ -10,6 +10,9 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "http/body.h"
+#include "http/body_pipe.h"
+#include "http/chat_route.h"
+#include "http/completions_route.h"
 #include "http/docs_route.h"
 #include "http/embed_route.h"
 #include "http/embed_tokens_route.h"
@@ -30,6 +33,7 @@ using Clock = std::chrono::steady_clock;
 constexpr ErrorFamily kTei = ErrorFamily::kTei;
 constexpr ErrorFamily kOpenai = ErrorFamily::kOpenai;
 constexpr ErrorFamily kCohere = ErrorFamily::kCohere;
+constexpr ErrorFamily kGenerate = ErrorFamily::kGenerate;
 constexpr Counted kInputs = Counted::kInputs;
 constexpr Counted kRequests = Counted::kRequests;
 
@@ -49,6 +53,9 @@ constexpr std::array kRoutes{
     Route{"POST", "/score", post_score, kOpenai, kInputs, false, true},
     Route{"POST", "/v1/score", post_score, kOpenai, kInputs, false, true},
     Route{"POST", "/v1/embeddings", post_openai_embeddings, kOpenai, kInputs, false, true},
+    Route{"POST", "/v1/chat/completions", post_chat_completions, kGenerate, kRequests, false, true},
+    Route{"POST", "/v1/completions", post_completions, kGenerate, kRequests, false, true},
+    Route{"POST", "/detokenize", post_detokenize, kTei, kRequests, false, true},
     Route{"POST", "/embeddings", post_openai_embeddings, kOpenai, kInputs, false, true},
     Route{"GET", "/v1/models", get_models, kOpenai},
     Route{"GET", "/v1/models/", get_model, kOpenai},
@@ -102,10 +109,11 @@ std::shared_ptr<spdlog::logger> stderr_logger() {
 
 std::span<const Route> routes() { return kRoutes; }
 
-const Route* find_route(std::string_view method, std::string_view path, std::string& allow) {
+const Route* find_route(std::string_view method, std::string_view path, std::string& allow,
+                        std::span<const Route> among) {
   const std::string_view wanted = method == "HEAD" ? "GET" : method;
   allow.clear();
-  for (const Route& route : kRoutes) {
+  for (const Route& route : among) {
     if (!has_path(route, path)) continue;
     if (route.method == wanted) return &route;
     allow += cat(allow.empty() ? "" : ", ", route.method, route.method == "GET" ? ", HEAD" : "");
@@ -140,8 +148,9 @@ struct Dispatcher::Served {
 };
 
 Dispatcher::Dispatcher(ServerOptions options, std::vector<std::shared_ptr<Engine>> engines,
-                       Workers& workers)
+                       Workers& workers, std::span<const Route> table)
     : options_(std::move(options)),
+      table_(table),
       models_(engines),
       service_{options_, models_, unix_seconds()},
       log_(stderr_logger()),
@@ -150,7 +159,7 @@ Dispatcher::Dispatcher(ServerOptions options, std::vector<std::shared_ptr<Engine
 
 void Dispatcher::dispatch(HttpRequest request, Done done) {
   std::string allow;
-  const Route* route = find_route(request.method, request.path, allow);
+  const Route* route = find_route(request.method, request.path, allow, table_);
   if (!route) {
     HttpResponse response =
         allow.empty() ? refuse(404, request.path, cat("no route ", request.path))
@@ -165,11 +174,7 @@ void Dispatcher::dispatch(HttpRequest request, Done done) {
   // A function object must be copyable, a request's body had better not be copied.
   auto shared = std::make_shared<HttpRequest>(std::move(request));
   try {
-    workers_.run([this, route, shared, done] {
-      HttpResponse response = serve(*route, *shared);
-      --in_hand_;  // before the client can know: its next request must find the permit
-      done(std::move(response));
-    });
+    workers_.run([this, route, shared, done] { serve_apart(*route, *shared, done); });
   } catch (const Error& error) {  // no thread
     --in_hand_;
     done(error_response(route->family, error.code(), error.what()));
@@ -178,13 +183,13 @@ void Dispatcher::dispatch(HttpRequest request, Done done) {
 
 std::optional<HttpResponse> Dispatcher::refuse_by_head(const HttpRequest& head) {
   std::string allow;
-  const Route* route = find_route(head.method, head.path, allow);
+  const Route* route = find_route(head.method, head.path, allow, table_);
   if (!route || authorized(*route, head)) return std::nullopt;
   Served served(head);
   served.failure = "validation";
   served.failure_text = "want a valid API key";
   HttpResponse response = status_response(route->family, 401, "Validation", "invalid API key");
-  if (route->family != kCohere) response.body.clear();
+  if (route->family == kTei || route->family == kOpenai) response.body.clear();
   response.headers.emplace_back("WWW-Authenticate", "Bearer");
   finish(*route, served, response);
   return response;
@@ -232,11 +237,63 @@ HttpResponse Dispatcher::serve(const Route& route, const HttpRequest& request) {
   return response;
 }
 
+// On a worker's thread.
+void Dispatcher::serve_apart(const Route& route, const HttpRequest& request, const Done& done) {
+  Served served(request);
+  HttpResponse response = run(route, request, served);
+  // Before the client can know that it is over: its next request must find the permit.
+  const auto over = [&](HttpResponse& head) {
+    if (served.work.error && served.failure.empty())
+      served.failure = tei_failure(*served.work.error, false);
+    finish(route, served, head);
+    --in_hand_;
+  };
+  if (!response.stream) {
+    over(response);
+    return done(std::move(response));
+  }
+  const auto pipe = std::make_shared<BodyPipe>();
+  std::unique_ptr<BodyStream> stream = std::move(response.stream);
+  HttpResponse head;  // for the count: the other one is sent by then
+  head.status = response.status;
+  response.pipe = pipe;
+  done(std::move(response));
+  pump(std::move(stream), *pipe, [&] { over(head); });
+}
+
+// Calls `over` once the stream is gone, and before its last piece can be read.
+void Dispatcher::pump(std::unique_ptr<BodyStream> stream, BodyPipe& pipe,
+                      const std::function<void()>& over) {
+  constexpr double kLook_s = 0.1;  // how often a silent stream sees that its reader has left
+  constexpr std::string_view kPing = ": ping\n\n";
+  Clock::time_point said = Clock::now();
+  BodyStream::Piece piece;
+  while (!pipe.left()) {
+    if (!stream->wait_for(kLook_s)) {
+      if (Clock::now() - said < options_.stream_ping) continue;
+      piece.bytes = kPing;
+    } else {
+      piece = stream->next();
+      if (piece.last) break;
+      if (piece.bytes.empty()) continue;
+    }
+    if (!pipe.push(std::move(piece.bytes))) break;
+    said = Clock::now();
+  }
+  stream.reset();
+  over();
+  if (!piece.last)
+    pipe.end();
+  else
+    pipe.push(std::move(piece.bytes), /*last=*/true);
+}
+
 // The border that no exception of a route passes.
 HttpResponse Dispatcher::run(const Route& route, const HttpRequest& request, Served& served) {
   const auto failed = [&](Code code, bool too_many_inputs, std::string_view message) {
     served.failure = tei_failure(code, too_many_inputs);
     served.failure_text = message;
+    served.work.error = code;
     return error_response(route.family, code, message);
   };
   try {

@@ -39,7 +39,8 @@ std::span<const Route> routes();
 
 // The route of a request; null when no route has that path, or none with that method: then `allow`
 // gets the methods there are. HEAD is served as GET.
-const Route* find_route(std::string_view method, std::string_view path, std::string& allow);
+const Route* find_route(std::string_view method, std::string_view path, std::string& allow,
+                        std::span<const Route> among = routes());
 
 // The family that errors about a path have, whatever the method.
 ErrorFamily family_of(std::string_view path);
@@ -53,10 +54,12 @@ class Dispatcher {
  public:
   using Done = std::function<void(HttpResponse)>;
 
-  // The workers end before the dispatcher does.
-  Dispatcher(ServerOptions options, std::vector<std::shared_ptr<Engine>> engines, Workers& workers);
+  // The workers end before the dispatcher does. `table`: the routes, which outlive it.
+  Dispatcher(ServerOptions options, std::vector<std::shared_ptr<Engine>> engines, Workers& workers,
+             std::span<const Route> table = routes());
 
-  // Calls `done` once with the answer: before it returns, or later from a worker's thread.
+  // Calls `done` once with the answer: before it returns, or later from a worker's thread. An
+  // answer with a pipe is its head; the thread then makes the body until its end or the reader's.
   void dispatch(HttpRequest request, Done done);
 
   // The answer to a request that its head alone condemns, before its body is read: a missing key.
@@ -78,11 +81,14 @@ class Dispatcher {
   HttpResponse serve(const Route& route, const HttpRequest& request);
   HttpResponse run(const Route& route, const HttpRequest& request, Served& served);
   void finish(const Route& route, const Served& served, HttpResponse& response);
+  void serve_apart(const Route& route, const HttpRequest& request, const Done& done);
+  void pump(std::unique_ptr<BodyStream> stream, BodyPipe& pipe, const std::function<void()>& over);
   HttpResponse get_health() const;
   HttpResponse get_metrics() const;
   bool authorized(const Route& route, const HttpRequest& request) const;
 
   const ServerOptions options_;
+  const std::span<const Route> table_;
   const Models models_;
   const Service service_;
   const std::shared_ptr<spdlog::logger> log_;

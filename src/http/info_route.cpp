@@ -10,6 +10,8 @@ void append_model_type(JsonWriter& json, const ModelInfo& model) {
   json.begin_object();
   if (model.kind == ModelKind::kEmbedder) {
     json.key("embedding").begin_object().member("pooling", model.pooling).end_object();
+  } else if (model.kind == ModelKind::kGenerator) {
+    json.key("generator").begin_object().member("chat", model.chat).end_object();
   } else {
     json.key(model.kind == ModelKind::kReranker ? "reranker" : "classifier").begin_object();
     json.key("id2label").begin_object();

@@ -9,6 +9,8 @@
 #include <array>
 #include <map>
 
+#include "http/generation_metrics.h"
+
 namespace winnow {
 namespace {
 
@@ -98,6 +100,7 @@ struct Metrics::Parts {
   prometheus::Family<prometheus::Counter>& http_requests;
   prometheus::Family<prometheus::Histogram>& http_seconds;
   std::map<const ModelInfo*, PerModel> models;
+  std::unique_ptr<GenerationMetrics> generation;
 
   explicit Parts(const std::vector<std::shared_ptr<Engine>>& engines);
   PerModel per_model(const std::string& name);
@@ -110,6 +113,8 @@ struct Metrics::Parts {
   }
   void count_inputs(const PerModel& model, const Work& work, bool success);
   void append_engine_stats(std::vector<prometheus::MetricFamily>& families) const;
+  void append_decoder_stats(std::vector<prometheus::MetricFamily>& families,
+                            const std::vector<EngineStats>& now) const;
 };
 
 namespace {
@@ -148,10 +153,13 @@ Metrics::Parts::Parts(const std::vector<std::shared_ptr<Engine>>& served)
                        .Name("winnow_http_request_seconds")
                        .Help("Seconds from a request's last byte to its answer")
                        .Register(registry)) {
+  std::vector<const ModelInfo*> infos;
   for (const auto& engine : served) {
     names.push_back(engine->info().name);
     models.emplace(&engine->info(), per_model(engine->info().name));
+    infos.push_back(&engine->info());
   }
+  generation = std::make_unique<GenerationMetrics>(registry, infos);
   for (const char* method : {"single", "batch"}) {
     request_count.Add({{"method", method}});
     request_success.Add({{"method", method}});
@@ -209,6 +217,49 @@ void Metrics::Parts::append_engine_stats(std::vector<prometheus::MetricFamily>& 
     for (size_t i = 0; i < now.size(); ++i)
       sample(families.back(), {{"model", names[i]}}, static_cast<double>(now[i].*stat.value));
   }
+  append_decoder_stats(families, now);
+}
+
+// vLLM's names of what the steps of decoders do.
+void Metrics::Parts::append_decoder_stats(std::vector<prometheus::MetricFamily>& families,
+                                          const std::vector<EngineStats>& now) const {
+  using prometheus::MetricType;
+  struct Stat {
+    const char *name, *help;
+    MetricType type;
+    double (*value)(const SchedulerStats&);
+  };
+  constexpr std::array<Stat, 7> kStats{{
+      {"vllm:num_requests_running", "Texts being generated", MetricType::Gauge,
+       [](const SchedulerStats& s) { return static_cast<double>(s.running); }},
+      {"vllm:num_requests_waiting", "Texts waiting for their place", MetricType::Gauge,
+       [](const SchedulerStats& s) { return static_cast<double>(s.waiting); }},
+      {"vllm:kv_cache_usage_perc", "Part of the memory for keys and values in use, 1 is all",
+       MetricType::Gauge,
+       [](const SchedulerStats& s) {
+         return s.pages > 0 ? static_cast<double>(s.pages_in_use) / static_cast<double>(s.pages)
+                            : 0.0;
+       }},
+      {"vllm:prompt_tokens_total", "Tokens of prompts", MetricType::Counter,
+       [](const SchedulerStats& s) { return static_cast<double>(s.prompt_tokens); }},
+      {"vllm:generation_tokens_total", "Tokens generated", MetricType::Counter,
+       [](const SchedulerStats& s) { return static_cast<double>(s.new_tokens); }},
+      {"vllm:prefix_cache_queries_total", "Tokens of prompts that were looked for",
+       MetricType::Counter,
+       [](const SchedulerStats& s) { return static_cast<double>(s.prompt_tokens); }},
+      {"vllm:prefix_cache_hits_total", "Of these, found and not computed again",
+       MetricType::Counter,
+       [](const SchedulerStats& s) { return static_cast<double>(s.cached_tokens); }},
+  }};
+  if (std::none_of(now.begin(), now.end(), [](const EngineStats& s) { return !!s.decoder; }))
+    return;
+  for (const Stat& stat : kStats) {
+    families.push_back(family(stat.name, stat.help, stat.type));
+    for (size_t i = 0; i < now.size(); ++i)
+      if (now[i].decoder)
+        sample(families.back(), {{"engine", "0"}, {"model_name", names[i]}},
+               stat.value(*now[i].decoder));
+  }
 }
 
 namespace {
@@ -254,6 +305,7 @@ void Metrics::count(const Answered& answered, const Work& work) {
       .Increment();
   parts.http_seconds.Add({{"route", route}}, seconds_buckets()).Observe(answered.seconds);
   if (answered.counted == Counted::kNone) return;
+  parts.generation->count(work, answered.seconds);
 
   const bool success = answered.failure.empty();
   const Labels method{{"method", work.batch ? "batch" : "single"}};

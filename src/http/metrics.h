@@ -1,5 +1,5 @@
-// What a server counts, as Prometheus reads it: TEI's names and winnow's own. docs/metrics.md lists
-// them.
+// What a server counts, as Prometheus reads it: TEI's names, vLLM's of generation, and winnow's
+// own. docs/metrics.md lists them.
 #pragma once
 
 #include <chrono>

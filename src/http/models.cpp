@@ -15,6 +15,8 @@ std::string_view refusal(Need need) {
       return "model is not a sparse embedding model";
     case Need::kClassify:
       return "model is not a classifier model";
+    case Need::kGenerate:
+      return "model is not a generator";
     case Need::kTokenize:
       break;
   }
@@ -52,7 +54,9 @@ bool can(const ModelInfo& model, Need need) {
     case Need::kSparse:
       return model.sparse;
     case Need::kClassify:
-      return model.kind != ModelKind::kEmbedder;
+      return model.kind == ModelKind::kReranker || model.kind == ModelKind::kClassifier;
+    case Need::kGenerate:
+      return model.kind == ModelKind::kGenerator;
     case Need::kTokenize:
       return true;
   }
@@ -73,7 +77,12 @@ size_t choose_model(std::span<const ModelInfo* const> models, Need need, std::st
 }
 
 Models::Models(std::vector<std::shared_ptr<Engine>> engines) : engines_(std::move(engines)) {
-  for (const auto& engine : engines_) infos_.push_back(&engine->info());
+  for (const auto& engine : engines_) {
+    infos_.push_back(&engine->info());
+    defaults_.push_back(engine->info().kind == ModelKind::kGenerator
+                            ? read_generation_defaults(engine->info().folder)
+                            : GenerationDefaults{});
+  }
 }
 
 Engine& Models::choose(Need need, std::string_view name, UnknownModel unknown, Work& work) const {
@@ -82,6 +91,10 @@ Engine& Models::choose(Need need, std::string_view name, UnknownModel unknown, W
   if (!name.empty() && work.model->name != name)
     work.warnings.push_back(cat("no model is named `", name, "`, served by ", work.model->name));
   return *engines_[chosen];
+}
+
+const GenerationDefaults& Models::defaults(const Engine& engine) const {
+  return defaults_[std::find(infos_.begin(), infos_.end(), &engine.info()) - infos_.begin()];
 }
 
 const std::string& prompt_of(const ModelInfo& model, std::string_view prompt_name) {

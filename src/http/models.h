@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/generation_defaults.h"
 #include "http/message.h"
 
 namespace winnow {
 
 // What a route asks of its model. A reranker can classify: it has one label.
 // kSparse: an embedder that weighs tokens.
-enum class Need { kRerank, kEmbed, kSparse, kClassify, kTokenize };
+enum class Need { kRerank, kEmbed, kSparse, kClassify, kGenerate, kTokenize };
 
 // What to do with a `model` that no engine has: TEI's routes serve the default, the others are 404.
 enum class UnknownModel { kDefault, kNotFound };
@@ -31,17 +32,22 @@ size_t choose_model(std::span<const ModelInfo* const> models, Need need, std::st
 // Immutable and thread-safe.
 class Models {
  public:
+  // Reads a generator's sampling (generation_config.json) from its folder where it has some.
   explicit Models(std::vector<std::shared_ptr<Engine>> engines);
 
   // As choose_model; notes the model, and a warning for an unknown name, in `work`.
   Engine& choose(Need need, std::string_view name, UnknownModel unknown, Work& work) const;
+
+  // What a generator's folder says of sampling.
+  const GenerationDefaults& defaults(const Engine& engine) const;
 
   std::span<const ModelInfo* const> infos() const { return infos_; }
   const std::vector<std::shared_ptr<Engine>>& engines() const { return engines_; }
 
  private:
   std::vector<std::shared_ptr<Engine>> engines_;
-  std::vector<const ModelInfo*> infos_;  // of engines_
+  std::vector<const ModelInfo*> infos_;       // of engines_
+  std::vector<GenerationDefaults> defaults_;  // of engines_
 };
 
 // The text that goes before each input: of the prompt that is named, else of the model's default

@@ -35,6 +35,9 @@ struct ServerOptions {
   int64_t slowest_client_bytes_per_s = 64'000;
   // Between the requests of a connection.
   std::chrono::milliseconds idle_timeout{75'000};
+  // A streamed answer that has nothing to say for so long says ": ping", so that neither the client
+  // nor what stands between takes the connection for dead.
+  std::chrono::milliseconds stream_ping{10'000};
   // For the work in hand after drain; then it is cancelled.
   std::chrono::milliseconds drain_timeout{30'000};
 

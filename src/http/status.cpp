@@ -50,9 +50,49 @@ int cohere_status(Code code) {
   }
 }
 
+// OpenAI's: what the client did wrong is 400, what it asks for that there is not 422.
+int generate_status(Code code) {
+  switch (code) {
+    case Code::kInvalidArgument:
+    case Code::kTooLong:
+    case Code::kTokenizer:
+      return 400;
+    case Code::kUnsupported:
+      return 422;
+    case Code::kInternal:
+      return 500;
+    default:
+      return tei_status(code);
+  }
+}
+
+std::string_view openai_type(int status) {
+  if (status == 429) return "rate_limit_error";
+  return status < 500 ? "invalid_request_error" : "server_error";
+}
+
+std::string_view openai_code(int status) {
+  switch (status) {
+    case 401:
+      return "invalid_api_key";
+    case 404:
+      return "model_not_found";
+    case 429:
+      return "overloaded";
+    case 499:
+    case 503:
+      return "unavailable";
+    case 504:
+      return "timeout";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 int status_of(ErrorFamily family, Code code) {
+  if (family == ErrorFamily::kGenerate) return generate_status(code);
   return family == ErrorFamily::kCohere ? cohere_status(code) : tei_status(code);
 }
 
@@ -97,8 +137,9 @@ std::string tei_error_text(Code code, std::string_view message) {
 }
 
 HttpResponse error_response(ErrorFamily family, Code code, std::string_view message) {
-  const std::string text =
-      family == ErrorFamily::kCohere ? std::string(message) : tei_error_text(code, message);
+  const std::string text = family == ErrorFamily::kCohere || family == ErrorFamily::kGenerate
+                               ? std::string(message)
+                               : tei_error_text(code, message);
   HttpResponse response =
       status_response(family, status_of(family, code), tei_error_type(code), text);
   if (code == Code::kOverloaded) response.headers.emplace_back("Retry-After", "1");
@@ -111,6 +152,10 @@ HttpResponse status_response(ErrorFamily family, int status, std::string_view ty
   response.status = status;
   // A message may quote the request, whose bytes are anyone's.
   const std::string text = repair_utf8(message);
+  if (family == ErrorFamily::kGenerate) {
+    response.body = openai_error_json(status, text);
+    return response;
+  }
   JsonWriter json;
   json.begin_object();
   switch (family) {
@@ -123,9 +168,25 @@ HttpResponse status_response(ErrorFamily family, int status, std::string_view ty
     case ErrorFamily::kCohere:
       json.member("id", random_uuid()).member("message", text);
       break;
+    case ErrorFamily::kGenerate:
+      break;
   }
   response.body = json.end_object().take();
   return response;
+}
+
+std::string openai_error_json(int status, std::string_view message) {
+  const std::string text = repair_utf8(message);
+  const std::string_view code = openai_code(status);
+  JsonWriter json;
+  json.begin_object().key("error").begin_object();
+  json.member("message", text).member("type", openai_type(status));
+  const size_t end = text.starts_with('`') ? text.find('`', 1) : text.npos;
+  json.key("param");
+  end == text.npos ? json.null() : json.value(text.substr(1, end - 1));
+  json.key("code");
+  code.empty() ? json.null() : json.value(code);
+  return json.end_object().end_object().take();
 }
 
 std::string random_uuid() {

@@ -10,7 +10,8 @@
 
 namespace winnow {
 
-enum class ErrorFamily { kTei, kOpenai, kCohere };
+// kOpenai is TEI's form of OpenAI's errors, kGenerate OpenAI's own.
+enum class ErrorFamily { kTei, kOpenai, kCohere, kGenerate };
 
 // The HTTP status of a code: one each.
 int status_of(ErrorFamily family, Code code);
@@ -30,6 +31,11 @@ HttpResponse error_response(ErrorFamily family, Code code, std::string_view mess
 // word.
 HttpResponse status_response(ErrorFamily family, int status, std::string_view type,
                              std::string_view message);
+
+// {"error": {"message", "type", "param", "code"}}, as OpenAI has it: of an answer that failed, and
+// of a stream that fails after its beginning. param: the field in backquotes that the message
+// begins with.
+std::string openai_error_json(int status, std::string_view message);
 
 // A random identifier in the form of RFC 4122, version 4. Thread-safe.
 std::string random_uuid();

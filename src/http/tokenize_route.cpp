@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "http/body.h"
+#include "http/chat_messages.h"
 
 namespace winnow {
 namespace {
@@ -62,8 +63,74 @@ void append_tokens(JsonWriter& json, const std::string& text, bool add_special_t
   json.end_array();
 }
 
+std::string vllm_tokens_json(const std::vector<int32_t>& ids, int max_length, bool strings,
+                             const Tokenizer& tokenizer) {
+  JsonWriter json;
+  json.begin_object()
+      .member("count", static_cast<int64_t>(ids.size()))
+      .member("max_model_len", max_length);
+  json.key("tokens").begin_array();
+  for (const int32_t id : ids) json.value(id);
+  json.end_array().key("token_strs");
+  if (strings) {
+    json.begin_array();
+    for (const int32_t id : ids) json.value(tokenizer.token(id));
+    json.end_array();
+  } else {
+    json.null();
+  }
+  return json.end_object().take();
+}
+
+namespace {
+
+// `prompt` as /v1/completions would read it, `messages` as /v1/chat/completions.
+HttpResponse vllm_tokenize(const Json& body, const Service& service, Work& work) {
+  const bool chat = body.find("messages").has_value();
+  const Engine& engine =
+      service.models.choose(chat ? Need::kGenerate : Need::kTokenize, body.string("model", ""),
+                            UnknownModel::kDefault, work);
+  const Tokenizer& tokenizer = engine.tokenizer();
+  work.inputs = 1;
+  std::vector<int32_t> ids;
+  if (chat) {
+    const Json messages = body.at("messages");
+    check_messages(messages);
+    ChatRender render;
+    render.messages = template_messages(messages, [&] { return template_keeps_parts(engine); });
+    if (const auto tools = body.find("tools")) render.tools = *tools;
+    if (const auto extra = body.find("chat_template_kwargs")) render.extra = *extra;
+    render.add_generation_prompt = body.boolean("add_generation_prompt", true);
+    ids = engine.chat_prompt(render);
+  } else {
+    const TokenSpan span = tokenizer.tokenize(body.string("prompt"));
+    ids =
+        body.boolean("add_special_tokens", true) ? tokenizer.assemble(span, nullptr).ids : span.ids;
+  }
+  return ok(vllm_tokens_json(ids, engine.info().max_length,
+                             body.boolean("return_token_strs", false), tokenizer));
+}
+
+}  // namespace
+
+HttpResponse post_detokenize(const HttpRequest& http, const Service& service, Work& work) {
+  const Json body = parse_body(http.body);
+  const std::vector<int32_t> ids = token_ids(body.at("tokens"), /*may_be_empty=*/true);
+  work.inputs = 1;
+  const Tokenizer& tokenizer =
+      service.models.choose(Need::kTokenize, body.string("model", ""), UnknownModel::kDefault, work)
+          .tokenizer();
+  for (const int32_t id : ids) (void)tokenizer.token(id);  // throws out of range
+  JsonWriter json;
+  json.begin_object().member("prompt", tokenizer.decode(ids, /*skip_special_tokens=*/false));
+  return ok(json.end_object().take());
+}
+
 HttpResponse post_tokenize(const HttpRequest& http, const Service& service, Work& work) {
-  const TeiTokenize want = parse_tei_tokenize(parse_body(http.body), service.options);
+  const Json body = parse_body(http.body);
+  if (!body.find("inputs") && (body.find("prompt") || body.find("messages")))
+    return vllm_tokenize(body, service, work);
+  const TeiTokenize want = parse_tei_tokenize(body, service.options);
   work.batch = want.batch;
   work.inputs = want.inputs.size();
   const Engine& engine =

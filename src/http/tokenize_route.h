@@ -1,5 +1,6 @@
-// POST /tokenize and /decode, as Text Embeddings Inference has them. Source: its OpenAPI page;
-// docs/http_api.md, "TEI".
+// POST /tokenize and /decode, as Text Embeddings Inference has them, and /tokenize of a `prompt` or
+// `messages` and /detokenize, as vLLM has them. Source: their OpenAPI pages; docs/http_api.md,
+// "TEI" and "Generation".
 #pragma once
 
 #include <string>
@@ -27,6 +28,10 @@ TeiTokenize parse_tei_tokenize(const Json& body, const ServerOptions& options);
 void append_tokens(JsonWriter& json, const std::string& text, bool add_special_tokens,
                    const Tokenizer& tokenizer);
 
+// vLLM's answer: {"count", "max_model_len", "tokens", "token_strs"}, the last as asked.
+std::string vllm_tokens_json(const std::vector<int32_t>& ids, int max_length, bool strings,
+                             const Tokenizer& tokenizer);
+
 HttpResponse post_tokenize(const HttpRequest& http, const Service& service, Work& work);
 
 struct TeiDecode {
@@ -39,6 +44,9 @@ struct TeiDecode {
 // Throws kInvalidArgument for what is no int32; the tokenizer knows whether an id is in its
 // vocabulary.
 TeiDecode parse_tei_decode(const Json& body, const ServerOptions& options);
+
+// {"tokens": [ids]} to {"prompt"}, special tokens included. Throws as post_decode.
+HttpResponse post_detokenize(const HttpRequest& http, const Service& service, Work& work);
 
 // Throws kInvalidArgument for an id outside the vocabulary.
 HttpResponse post_decode(const HttpRequest& http, const Service& service, Work& work);

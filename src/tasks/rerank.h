@@ -26,8 +26,8 @@ struct RerankRequest {
 struct RerankResult {
   int index = 0;    // of the document in the request
   float score = 0;  // meaningless when there is an error
+  int window = 0;   // which of the document's windows has that score
   std::optional<InputError> error{};
-  int window = 0;  // which of the document's windows has that score
 };
 
 struct RerankResponse {

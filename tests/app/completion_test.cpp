@@ -34,6 +34,15 @@ struct Program {
 
 }  // namespace
 
+TEST_CASE("of two positionals the first that a shell can know is completed") {
+  CLI::App app{"A program", "winnow"};
+  std::string model, text;
+  CLI::App* run = app.add_subcommand("run", "");
+  run->add_option("MODEL", model, "")->type_name("");
+  run->add_option("PROMPT", text, "")->type_name("");
+  CHECK(completed_commands(app)[0].positional.kind == CompletedValue::Kind::kModel);
+}
+
 TEST_CASE("a program's flags are read with what each takes") {
   const Program program;
   const auto commands = completed_commands(program.app);

@@ -189,3 +189,21 @@ TEST_CASE("a prompt that is wrong is refused with its file and line") {
   CHECK(complaint("instruction: [a]\n") ==
         "etc/winnow.yaml:1: instruction: want a text, got a list");
 }
+
+TEST_CASE("a decoder's settings are read, and sizes have units") {
+  const Settings s =
+      parse_settings("generator: ./g\ntask: rerank\nkv_cache: 2G\n", "etc/winnow.yaml");
+  CHECK(s.generator == "etc/g");
+  CHECK(s.task == "rerank");
+  CHECK(s.kv_cache == "2G");
+  CHECK(complaint("task: dance") ==
+        "etc/winnow.yaml:1: task: want one of auto, generate, rerank, embed, got \"dance\"");
+  CHECK(complaint("kv_cache: much").find("winnow.yaml:1: kv_cache: want bytes") !=
+        std::string::npos);
+  CHECK(parse_size("512", "x") == 512);
+  CHECK(parse_size("64k", "x") == 64 << 10);
+  CHECK(parse_size("3M", "x") == 3 << 20);
+  CHECK(parse_size("2G", "x") == int64_t{2} << 30);
+  for (const char* wrong : {"", "G", "-1", "0", "1GB", "1.5G", "99999999T"})
+    CHECK_THROWS_AS(parse_size(wrong, "x"), Error);
+}

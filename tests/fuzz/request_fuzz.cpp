@@ -6,6 +6,9 @@
 
 #include "base/error.h"
 #include "http/body.h"
+#include "http/chat_messages.h"
+#include "http/chat_route.h"
+#include "http/completions_route.h"
 #include "http/embed_route.h"
 #include "http/natural_route.h"
 #include "http/openai_route.h"
@@ -15,6 +18,7 @@
 #include "http/rerank_route.h"
 #include "http/status.h"
 #include "http/tokenize_route.h"
+#include "http/tool_calls.h"
 
 namespace {
 
@@ -36,6 +40,11 @@ constexpr std::array kParsers{
     Parser([](const Json& b, const ServerOptions& o) {
       (void)parse_ranking(b, RankingVersion::kV2, o);
     }),
+    Parser([](const Json& b, const ServerOptions&) {
+      const ChatRequest chat = parse_chat(b, {});
+      (void)template_messages(chat.messages, [] { return false; });
+    }),
+    Parser([](const Json& b, const ServerOptions& o) { (void)parse_completion(b, {}, o); }),
     Parser(
         [](const Json& b, const ServerOptions&) { (void)natural_route(b, ModelKind::kReranker); }),
 };
@@ -46,6 +55,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   (void)path_of_target(text);
   (void)timeout_of_header(text);
+  ToolCallReader calls;
+  (void)calls.push(text.substr(0, size / 2), false);
+  (void)calls.push(text.substr(size / 2), true);
   try {
     const Json body = parse_body(text);
     ServerOptions options;

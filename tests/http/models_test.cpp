@@ -46,6 +46,17 @@ TEST_CASE("a reranker classifies where there is no classifier") {
   CHECK(served.choose(Need::kClassify, "") == "r");
 }
 
+TEST_CASE("a generator generates, and does nothing else but tokenize") {
+  const Served served({{"g", ModelKind::kGenerator}});
+  CHECK(served.choose(Need::kGenerate, "") == "g");
+  CHECK(served.choose(Need::kTokenize, "") == "g");
+  for (const Need need : {Need::kRerank, Need::kEmbed, Need::kClassify})
+    check_throws(Code::kUnsupported, "", [&] { served.choose(need, "g"); });
+  const Served others({{"r", ModelKind::kReranker}});
+  check_throws(Code::kUnsupported, "model is not a generator: r",
+               [&] { others.choose(Need::kGenerate, "r"); });
+}
+
 TEST_CASE("a model of the wrong kind is refused in TEI's words") {
   const Served served({{"e", ModelKind::kEmbedder}});
   check_throws(Code::kUnsupported, "model is not a re-ranker model",

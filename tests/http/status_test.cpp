@@ -71,6 +71,23 @@ TEST_CASE("a message's ill-formed bytes do not reach the answer") {
         "b\",\"error_type\":\"Validation\"}");
 }
 
+TEST_CASE("a generating route fails in OpenAI's own form, with its field") {
+  const auto body = [](Code code, const char* message) {
+    return error_response(ErrorFamily::kGenerate, code, message).body;
+  };
+  CHECK(body(Code::kInvalidArgument, "`n`: want an integer, got 0") ==
+        R"({"error":{"message":"`n`: want an integer, got 0","type":"invalid_request_error",)"
+        R"("param":"n","code":null}})");
+  CHECK(body(Code::kNotFound, "no") ==
+        R"({"error":{"message":"no","type":"invalid_request_error","param":null,)"
+        R"("code":"model_not_found"}})");
+  CHECK(status_of(ErrorFamily::kGenerate, Code::kInvalidArgument) == 400);
+  CHECK(status_of(ErrorFamily::kGenerate, Code::kTooLong) == 400);
+  CHECK(status_of(ErrorFamily::kGenerate, Code::kUnsupported) == 422);
+  CHECK(status_of(ErrorFamily::kGenerate, Code::kOverloaded) == 429);
+  CHECK(status_of(ErrorFamily::kGenerate, Code::kInternal) == 500);
+}
+
 TEST_CASE("random_uuid has the form of version 4 and does not repeat") {
   std::set<std::string> seen;
   for (int i = 0; i < 100; ++i) {
