@@ -163,3 +163,58 @@ TEST_CASE("a conversation becomes the prompt that the template says") {
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
         "Face<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n");
 }
+
+TEST_CASE("a yes/no reranker's scores have the same bits in one request and one by one") {
+  const std::optional<std::string> folder = test::real_model("smollm2-135m");
+  if (!folder) {
+    MESSAGE(test::why_skipped("smollm2-135m"));
+    return;
+  }
+  EngineOptions options;
+  options.folder = *folder;
+  options.task = "rerank";
+  CHECK_THROWS_WITH_AS(
+      Engine::load(options),
+      (*folder + ": nothing says how to ask this model for yes or no: choose a prompt preset")
+          .c_str(),
+      Error);
+  options.yes_no_preset = "plain";
+  options.threads = 2;
+  options.kv_cache_bytes = 1 << 28;
+  const auto engine = Engine::load(options);
+  CHECK(engine->info().kind == ModelKind::kReranker);
+  RerankRequest request;
+  request.query = "What is the capital of France?";
+  request.documents = {"Paris is the capital of France.", "Bananas are yellow.",
+                       "法国的首都是巴黎。", "",
+                       "The Eiffel tower stands in Paris, " + std::string(400, 'x')};
+  const RerankResponse all = engine->rerank(request);
+  REQUIRE(all.results.size() == 5);
+  CHECK(all.results.back().error);
+  for (const RerankResult& result : all.results) {
+    if (result.error) continue;
+    CHECK(result.score > 0);
+    CHECK(result.score < 1);
+    RerankRequest one = request;
+    one.documents = {request.documents[result.index]};
+    CHECK(engine->rerank(one).results[0].score == result.score);
+  }
+  // The two logits are those of the whole head.
+  EngineOptions whole = options;
+  whole.task = "generate";
+  const auto generator = Engine::load(whole);
+  const auto encoded = encode_yes_no(request, yes_no_preset("plain"), engine->tokenizer(), 8192);
+  const YesNoTokens tokens = yes_no_tokens(yes_no_preset("plain"), engine->tokenizer());
+  GenerateRequest next;
+  next.prompt = encoded[0].sequence.ids;
+  next.max_tokens = 1;
+  next.sampling.temperature = 0;
+  next.sampling.top_logprobs = 20;
+  next.sampling.logit_bias = {{tokens.yes, 100.0f}};
+  const float yes = all_of(*generator->generate(next))[0].reports[0].chosen.logprob;
+  next.sampling.logit_bias = {{tokens.no, 100.0f}};
+  const float no = all_of(*generator->generate(next))[0].reports[0].chosen.logprob;
+  request.raw_scores = true;
+  for (const RerankResult& result : engine->rerank(request).results)
+    if (result.index == 0) CHECK(std::abs(result.score - (yes - no)) < 0.15);  // blocks quantise
+}
