@@ -7,6 +7,7 @@
 #include "app/result_stream.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "engine/decoder_folder.h"
 
 namespace winnow {
 namespace {
@@ -59,8 +60,7 @@ int run(const Flags& flags, const CLI::App& app) {
   const Settings settings = load_settings(flags.model.config);
   const std::string model =
       flags.model.model.empty() ? settings.reranker.value_or(kDefaultReranker) : flags.model.model;
-  const auto tokenizer =
-      Tokenizer::from_folder(model_folder({"", model}, settings, flags.model.pull));
+  const auto tokenizer = read_tokenizer(model_folder({"", model}, settings, flags.model.pull));
 
   ResultStream out;
   if (!from_file) {

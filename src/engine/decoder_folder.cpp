@@ -59,15 +59,21 @@ void add_ids(std::vector<int32_t>& out, const std::optional<Json>& ids) {
     out.push_back(static_cast<int32_t>(ids->integer()));
 }
 
+std::shared_ptr<const Tokenizer> tokenizer_of(const std::string& folder, const GgufFile* gguf) {
+  if (fs::exists(folder + "/tokenizer.json") || !gguf) return Tokenizer::from_folder(folder);
+  return load_gguf_tokenizer(gguf_tokenizer(gguf->metadata()), gguf->path());
+}
+
 }  // namespace
+
+std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& folder) {
+  return tokenizer_of(folder, only_gguf(folder).get());
+}
 
 DecoderFolder read_decoder_folder(const std::string& folder, const Json& config) {
   DecoderFolder out;
   const std::shared_ptr<const GgufFile> gguf = only_gguf(folder);
-  const bool own_tokenizer = fs::exists(folder + "/tokenizer.json") || !gguf;
-  out.tokenizer = own_tokenizer
-                      ? Tokenizer::from_folder(folder)
-                      : load_gguf_tokenizer(gguf_tokenizer(gguf->metadata()), gguf->path());
+  out.tokenizer = tokenizer_of(folder, gguf.get());
   out.chat = ChatTemplate::from_folder(folder);
   if (!out.chat && gguf)
     if (const auto text = gguf->metadata().string("tokenizer.chat_template"))

@@ -23,4 +23,7 @@ struct DecoderFolder {
 // naming file and key.
 DecoderFolder read_decoder_folder(const std::string& folder, const Json& config);
 
+// A folder's tokenizer alone: its files', else its GGUF's. Throws as Tokenizer::from_folder.
+std::shared_ptr<const Tokenizer> read_tokenizer(const std::string& folder);
+
 }  // namespace winnow

@@ -31,6 +31,7 @@ Boundaries lengths_to(int limit) {
 }
 
 struct PerModel {
+  prometheus::Counter &prompt_tokens, &new_tokens, &prefix_queries, &prefix_hits;
   prometheus::Counter &stopped, &cut, &aborted, &failed;
   prometheus::Histogram &first, &between, &whole, &prompt_length, &new_length, &max_tokens, &n;
 };
@@ -51,6 +52,10 @@ PerModel per_model(prometheus::Registry& registry, const ModelInfo& model) {
   constexpr const char* kSuccessHelp = "Requests that are over, by how";
   const Boundaries lengths = lengths_to(model.max_length);
   return {
+      counter("vllm:prompt_tokens_total", "Tokens of prompts"),
+      counter("vllm:generation_tokens_total", "Tokens generated"),
+      counter("vllm:prefix_cache_queries_total", "Tokens of prompts that were looked for"),
+      counter("vllm:prefix_cache_hits_total", "Of these, found and not computed again"),
       counter(kSuccess, kSuccessHelp, "stop"),
       counter(kSuccess, kSuccessHelp, "length"),
       counter(kSuccess, kSuccessHelp, "abort"),
@@ -87,6 +92,10 @@ void GenerationMetrics::count(const Work& work, double seconds) {
   PerModel& model = found->second;
   const GenerationWork& did = *work.generation;
   const auto number = [](int64_t count) { return static_cast<double>(count); };
+  model.prompt_tokens.Increment(number(did.usage.prompt_tokens));
+  model.new_tokens.Increment(number(did.usage.new_tokens));
+  model.prefix_queries.Increment(number(did.usage.prompt_tokens));
+  model.prefix_hits.Increment(number(did.usage.cached_tokens));
   model.stopped.Increment(did.stopped);
   model.cut.Increment(did.cut);
   if (did.first_s) model.first.Observe(*did.first_s);

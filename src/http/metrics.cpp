@@ -229,7 +229,7 @@ void Metrics::Parts::append_decoder_stats(std::vector<prometheus::MetricFamily>&
     MetricType type;
     double (*value)(const SchedulerStats&);
   };
-  constexpr std::array<Stat, 7> kStats{{
+  constexpr std::array<Stat, 3> kStats{{
       {"vllm:num_requests_running", "Texts being generated", MetricType::Gauge,
        [](const SchedulerStats& s) { return static_cast<double>(s.running); }},
       {"vllm:num_requests_waiting", "Texts waiting for their place", MetricType::Gauge,
@@ -240,16 +240,6 @@ void Metrics::Parts::append_decoder_stats(std::vector<prometheus::MetricFamily>&
          return s.pages > 0 ? static_cast<double>(s.pages_in_use) / static_cast<double>(s.pages)
                             : 0.0;
        }},
-      {"vllm:prompt_tokens_total", "Tokens of prompts", MetricType::Counter,
-       [](const SchedulerStats& s) { return static_cast<double>(s.prompt_tokens); }},
-      {"vllm:generation_tokens_total", "Tokens generated", MetricType::Counter,
-       [](const SchedulerStats& s) { return static_cast<double>(s.new_tokens); }},
-      {"vllm:prefix_cache_queries_total", "Tokens of prompts that were looked for",
-       MetricType::Counter,
-       [](const SchedulerStats& s) { return static_cast<double>(s.prompt_tokens); }},
-      {"vllm:prefix_cache_hits_total", "Of these, found and not computed again",
-       MetricType::Counter,
-       [](const SchedulerStats& s) { return static_cast<double>(s.cached_tokens); }},
   }};
   if (std::none_of(now.begin(), now.end(), [](const EngineStats& s) { return !!s.decoder; }))
     return;
