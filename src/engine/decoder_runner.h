@@ -20,6 +20,7 @@ class DecoderRunner {
 
   const DecoderNetwork& network() const { return network_; }
   SchedulerStats stats() const { return scheduler_.stats(); }
+  // Each step is told to the observer; before the first call.
   void observe(std::shared_ptr<BatchObserver> observer) { scheduler_.observe(std::move(observer)); }
 
   // The row after each sequence's last token, in order; blocks. What they begin with in common is

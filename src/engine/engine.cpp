@@ -365,8 +365,7 @@ std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& req
                                                       const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
-  parts_->want(!parts_->decoder && !parts_->is(ModelKind::kEmbedder),
-               "a classifier model");
+  parts_->want(!parts_->decoder && !parts_->is(ModelKind::kEmbedder), "a classifier model");
   std::vector<Encoded> encoded = encode_classify(request, tokenizer(), parts_->info.max_length);
   require_all(encoded);
   t.tokenize = seconds_since(start);

@@ -37,8 +37,8 @@ struct EngineOptions {
   std::string task = "auto";
   int64_t kv_cache_bytes = 0;  // decoders: memory for keys and values; 0: a quarter of the
                                // machine's, and no more than 16 texts of the longest length need
-  // Yes/no rerankers (tasks/yes_no.h): a prompt, else a preset's name, else what the checkpoint says
-  // of itself; and what to judge by where a request does not say, "" being the prompt's own.
+  // Yes/no rerankers (tasks/yes_no.h): a prompt, else a preset's name, else what the checkpoint
+  // says of itself; and what to judge by where a request does not say, "" being the prompt's own.
   std::optional<YesNoPrompt> yes_no_prompt;
   std::string yes_no_preset;
   std::string yes_no_instruction;

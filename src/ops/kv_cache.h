@@ -18,6 +18,7 @@ struct KvPages {
   float *k, *v;
   int64_t kv_heads, head_size;
 
+  // Of a page's keys, or its values, for one head.
   static int64_t page_floats(int64_t head_size) {
     return kPageTokens * ((head_size + 15) / 16 * 16);
   }
@@ -29,7 +30,7 @@ class KvCache {
  public:
   KvCache(int64_t layers, int64_t kv_heads, int64_t head_size, int64_t pages);
 
-  KvPages layer(int64_t i) const;
+  KvPages layer(int64_t i) const;  // i below layers()
   int64_t layers() const { return layers_; }
   int64_t pages() const { return pages_; }
 

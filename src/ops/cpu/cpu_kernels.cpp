@@ -11,6 +11,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "ops/cpu/append_to_pages.h"
 #include "ops/cpu/isa.h"
 #include "ops/cpu/linear_blocks.h"
 #include "ops/cpu/pack.h"
@@ -186,23 +187,6 @@ void attention(const AttentionArgs& a, Stream& stream) {
   });
 }
 
-// Keys go into panels of 16 columns, values into rows (KvPages).
-void append(const CachedAttentionArgs& a, int64_t text) {
-  const int64_t size = a.head_size, width = round_up(size, 16),
-                page_floats = KvPages::page_floats(size);
-  const int32_t* pages = a.table.pages.data() + a.table.starts[text];
-  for (int64_t t = a.starts[text]; t < a.starts[text + 1]; ++t) {
-    const int64_t at = a.positions[t], in_page = at % kPageTokens;
-    for (int64_t head = 0; head < a.kv_heads; ++head) {
-      const int64_t page = (pages[at / kPageTokens] * a.kv_heads + head) * page_floats;
-      const float* k = a.k + (head * a.tokens + t) * size;
-      float* panel = a.cache.k + page + in_page / 16 * 16 * size + in_page % 16;
-      for (int64_t c = 0; c < size; ++c) panel[c * 16] = k[c];
-      std::copy_n(a.v + (head * a.tokens + t) * size, size, a.cache.v + page + in_page * width);
-    }
-  }
-}
-
 constexpr int64_t kCachedRows = 96;  // query rows of a task: enough to read keys seldom
 
 template <const Isa* (*isa)()>
@@ -210,9 +194,9 @@ void cached_attention(const CachedAttentionArgs& a, Stream& stream) {
   const auto texts = static_cast<int64_t>(a.starts.size()) - 1;
   const int64_t size = a.head_size, width = a.heads * size, group = a.heads / a.kv_heads;
   if (a.tokens <= kPageTokens)  // little: not worth waking a thread
-    for (int64_t text = 0; text < texts; ++text) append(a, text);
+    for (int64_t text = 0; text < texts; ++text) cpu::append_to_pages(a, text);
   else
-    stream.pool().run(texts, [&](int64_t text, int) { append(a, text); });
+    stream.pool().run(texts, [&](int64_t text, int) { cpu::append_to_pages(a, text); });
 
   // Cut at whole tokens, so that a token's group shares a tile.
   const int64_t cut = std::max<int64_t>(1, kCachedRows / group) * group;

@@ -9,8 +9,8 @@ namespace winnow::cpu {
 
 class PackedBlocks final : public PackedLinear {
  public:
-  // Reads source.block_rows, N of block formats; throws kInvalidArgument unless K is whole groups of
-  // 32.
+  // Reads source.block_rows, N of block formats; throws kInvalidArgument unless K is whole groups
+  // of 32.
   explicit PackedBlocks(const LinearSource& source);
   int64_t bytes() const override;
 
