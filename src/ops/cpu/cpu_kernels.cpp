@@ -1,5 +1,7 @@
 // The CPU's kernels: shares of rows to threads, each computed by the chosen instruction set's
 // functions (isa.h).
+//
+// Long because each kernel of the table has its own few lines here that cut it into shares.
 #include "ops/cpu/cpu_kernels.h"
 
 #if defined(__x86_64__)
