@@ -22,7 +22,7 @@ import xml.etree.ElementTree
 ROOT = pathlib.Path(__file__).parents[1]
 Counts = collections.Counter
 SKIPPED = re.compile(r"\bskipped: .*")  # doctest's MESSAGE puts the place before it
-MODELS = ["ms-marco-minilm-l12", "bge-small-en", "all-minilm-l6"]
+MODELS = ["ms-marco-minilm-l12", "bge-small-en", "all-minilm-l6", "smollm2-135m"]
 
 
 def say(text):
