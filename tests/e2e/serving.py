@@ -114,6 +114,15 @@ class Serving:
         return self.process.wait(PATIENCE_S)
 
 
+def examples(document):
+    """The requests that an OpenAPI document shows: method, path and body."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+            if body is not None:
+                yield method.upper(), path, body
+
+
 def request_bytes(path, body, *headers):
     """A POST as it goes over the wire."""
     if not isinstance(body, bytes):
