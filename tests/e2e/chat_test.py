@@ -11,7 +11,7 @@ import unittest
 
 import openai
 
-from serving import Serving, program, request_bytes
+from serving import Serving, examples, program, request_bytes
 
 NAME = "smollm2-135m"
 MODELS = pathlib.Path(os.environ.get("WINNOW_MODELS") or
@@ -219,6 +219,13 @@ class Completions(ServedTest):
         self.assertEqual((answer.usage.completion_tokens, len(logprobs.tokens)), (16, 16))
         self.assertEqual("".join(logprobs.tokens), answer.choices[0].text)
         self.assertEqual(logprobs.text_offset[:2], [0, len(logprobs.tokens[0])])
+
+    def test_the_description_s_examples_are_served(self):
+        document = self.serving.get("/openapi.json").json
+        wanted = {"/v1/chat/completions", "/v1/completions", "/decode", "/detokenize", "/tokenize"}
+        served = {path: self.serving.ask(method, path, body).status
+                  for method, path, body in examples(document) if path in wanted}
+        self.assertEqual(served, dict.fromkeys(wanted, 200))
 
     def test_tokens_go_there_and_back(self):
         ids = self.serving.post("/tokenize", {"messages": HELLO, "model": NAME}).json

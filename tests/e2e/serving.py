@@ -95,7 +95,7 @@ class Serving:
         """The sum of a metric's samples that have these labels."""
         total = 0.0
         for line in self.get("/metrics").body.decode().splitlines():
-            found = re.match(r"([a-z_:]+)(?:\{(.*)\})? (\S+)$", line)
+            found = re.match(r"([a-z0-9_:]+)(?:\{(.*)\})? (\S+)$", line)
             if found and found[1] == name and all(f'{k}="{v}"' in (found[2] or "") for k, v in labels.items()):
                 total += float(found[3])
         return total
@@ -112,6 +112,15 @@ class Serving:
 
     def wait(self):
         return self.process.wait(PATIENCE_S)
+
+
+def examples(document):
+    """The requests that an OpenAPI document shows: method, path and body."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+            if body is not None:
+                yield method.upper(), path, body
 
 
 def request_bytes(path, body, *headers):
