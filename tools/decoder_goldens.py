@@ -81,6 +81,10 @@ def main():
         cases = [case(model, [rng.randrange(3, 160) for _ in range(n)]) for n in lengths]
         write_goldens(folder / "decoder_goldens.json", {"made_with": {**made_with(), "script": "tools/decoder_goldens.py"},
                                                 "model": name, "kind": "decoder"}, cases)
+        if name == "tiny-llama":  # the same in 16 bits, for those who keep them
+            half = DATA / "tiny-llama-bf16"
+            model.to(torch.bfloat16).save_pretrained(half)
+            (half / "generation_config.json").unlink(missing_ok=True)
         print(name, json.dumps(cases[2]["greedy"]))
 
 

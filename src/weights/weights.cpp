@@ -45,7 +45,8 @@ const StoredTensor& Weights::need(std::string_view name, int rank) const {
 
 bool Weights::in_blocks(std::string_view name) const {
   const StoredTensor* tensor = checkpoint_->find(full(part(name, "weight")));
-  return tensor && is_blocked(tensor->dtype) && !tensor->transposed;
+  if (!tensor || tensor->transposed) return false;
+  return is_blocked(tensor->dtype) || tensor->dtype == DType::f16 || tensor->dtype == DType::bf16;
 }
 
 void Weights::append(LinearSource& source, std::string_view name, Form form) const {

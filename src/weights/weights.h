@@ -19,7 +19,7 @@ class Weights {
  public:
   // linear_dtype: what linear layers multiply in. i8 keeps 8-bit weights as they are stored where a
   // scale stands for a tensor or an output, and quantises others, a scale an output. keep_blocks:
-  // weights in block formats, and tables in them or in f16 and bf16, stay as they are, whatever
+  // weights and tables in block formats, f16 and bf16 stay as they are, whatever
   // linear_dtype says; without it they are dequantised.
   Weights(std::shared_ptr<const Checkpoint> checkpoint, const Kernels& kernels, DType linear_dtype,
           bool keep_blocks = true);
@@ -69,7 +69,7 @@ class Weights {
 
   std::string full(std::string_view name) const;
   const StoredTensor& need(std::string_view name, int rank) const;
-  bool in_blocks(std::string_view name) const;
+  bool in_blocks(std::string_view name) const;  // or in 16 bits
 
   enum class Form { kF32, kI8, kBlocks };
   void append(LinearSource& source, std::string_view name, Form form) const;

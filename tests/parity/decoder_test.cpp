@@ -158,6 +158,20 @@ TEST_CASE("a text's logits have the same bits in any steps, in any company, on a
   }
 }
 
+TEST_CASE("weights in 16 bits stay so, and give the bits of their values in f32") {
+  const std::string folder = test::kData + "/tiny-llama-bf16";
+  const Json cases = read(test::kData + "/tiny-llama/decoder_goldens.json").at("cases");
+  for (const std::string& isa : usable_isas()) {
+    CAPTURE(isa);
+    Reader kept(folder, isa, true), widened(folder, isa, false);
+    CHECK(kept.weights(isa, true).linear("model.layers.0.mlp.down_proj").dtype == DType::bf16);
+    for (const size_t i : {1, 4}) {
+      const std::vector<int32_t> ids = ints(cases[i].at("ids"));
+      CHECK(kept.logits(ids) == widened.logits(ids));
+    }
+  }
+}
+
 TEST_CASE("stories260K tells its story: a real trained Llama, token by token") {
   const char* shared = std::getenv("WINNOW_SHARED");
   const std::string folder = std::string(shared ? shared : "") + "/data/models/stories260K";
