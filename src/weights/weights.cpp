@@ -43,10 +43,18 @@ const StoredTensor& Weights::need(std::string_view name, int rank) const {
   return *tensor;
 }
 
-bool Weights::in_blocks(std::string_view name) const {
-  const StoredTensor* tensor = checkpoint_->find(full(part(name, "weight")));
-  if (!tensor || tensor->transposed) return false;
-  return is_blocked(tensor->dtype) || tensor->dtype == DType::f16 || tensor->dtype == DType::bf16;
+bool Weights::stay_as_they_lie(std::initializer_list<std::string_view> names) const {
+  if (!keep_blocks_) return false;
+  bool blocks = true, sixteen = true;  // several block formats fit side by side, one of 16 bits
+  std::optional<DType> first;
+  for (const std::string_view name : names) {
+    const StoredTensor* tensor = checkpoint_->find(full(part(name, "weight")));
+    if (!tensor || tensor->transposed) return false;
+    if (!first) first = tensor->dtype;
+    blocks &= is_blocked(tensor->dtype);
+    sixteen &= tensor->dtype == first && (first == DType::f16 || first == DType::bf16);
+  }
+  return blocks || sixteen;
 }
 
 void Weights::append(LinearSource& source, std::string_view name, Form form) const {
@@ -85,9 +93,7 @@ void Weights::append(LinearSource& source, std::string_view name, Form form) con
 }
 
 Linear Weights::linear(std::initializer_list<std::string_view> names) const {
-  if (!keep_blocks_ || !std::all_of(names.begin(), names.end(),
-                                    [&](std::string_view name) { return in_blocks(name); }))
-    return linear(names, linear_dtype_);
+  if (!stay_as_they_lie(names)) return linear(names, linear_dtype_);
   LinearSource source;
   for (const std::string_view name : names) append(source, name, Form::kBlocks);
   const DType dtype = source.block_rows.empty() ? linear_dtype_ : source.block_rows[0].dtype;

@@ -69,7 +69,7 @@ class Weights {
 
   std::string full(std::string_view name) const;
   const StoredTensor& need(std::string_view name, int rank) const;
-  bool in_blocks(std::string_view name) const;  // or in 16 bits
+  bool stay_as_they_lie(std::initializer_list<std::string_view> names) const;
 
   enum class Form { kF32, kI8, kBlocks };
   void append(LinearSource& source, std::string_view name, Form form) const;
