@@ -1,5 +1,5 @@
 // How fast a decoder reads prompts and writes: one JSON line. What is timed goes through Engine, as
-// a server's requests do. Usage: bench_generate FOLDER [threads] [dtype]
+// a server's requests do. Usage: bench_generate FOLDER [threads] [dtype] [isa]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -78,13 +78,14 @@ double best_of(int runs, Run run) {
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: bench_generate FOLDER [threads] [dtype]\n");
+    std::fprintf(stderr, "usage: bench_generate FOLDER [threads] [dtype] [isa]\n");
     return 2;
   }
   winnow::EngineOptions options;
   options.folder = argv[1];
   options.threads = argc > 2 ? std::atoi(argv[2]) : 0;
   if (argc > 3) options.dtype = argv[3];
+  if (argc > 4) options.isa = argv[4];
   const auto engine = Engine::load(options);
   const double prefill =
       best_of(5, [&](uint32_t i) { return prefill_rate(*engine, 512, 100 + i); });
