@@ -97,6 +97,7 @@ ChatCommand parse_chat_line(std::string_view line) {
     return {known.kind, text};
   }
   std::vector<std::string> names;
+  names.reserve(std::size(kCommands));
   for (const Known& known : kCommands) names.emplace_back(known.name);
   fail(Code::kInvalidArgument, '/', name, ": want a command that /help lists",
        did_you_mean(name, names));

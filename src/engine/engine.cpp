@@ -349,6 +349,7 @@ std::vector<Embedding> Engine::embed_outputs(const EmbedRequest& request, const 
   require_all(encoded);
   t.tokenize = seconds_since(start);
   std::vector<std::vector<int32_t>> ids;
+  ids.reserve(encoded.size());
   for (const Encoded& e : encoded) ids.push_back(e.sequence.ids);
   const std::vector<Output> outputs = parts_->run(encoded, call, &t);
   std::vector<Embedding> embeddings = decode_embeddings(

@@ -305,7 +305,7 @@ class Fuse final : public Decoder {
   void chain(std::vector<std::string>& tokens) const override {
     std::string all;
     for (const std::string& token : tokens) all += token;
-    tokens.assign(1, std::move(all));
+    tokens.assign(1, all);
   }
   std::unique_ptr<DecodeStage> stage(bool) const override { return std::make_unique<Stage>(); }
 

@@ -40,6 +40,8 @@ struct Text {
 class Value {
  public:
   Value() = default;  // None
+  // Whatever a template computes with becomes a Value by itself.
+  // NOLINTBEGIN(google-explicit-constructor)
   Value(bool truth) : data_(truth) {}
   Value(int64_t number) : data_(number) {}
   Value(int number) : data_(static_cast<int64_t>(number)) {}
@@ -52,6 +54,7 @@ class Value {
   Value(std::shared_ptr<Namespace> space) : data_(std::move(space)) {}
   Value(std::shared_ptr<const Callable> callable) : data_(std::move(callable)) {}
   Value(std::shared_ptr<Loop> loop) : data_(std::move(loop)) {}
+  // NOLINTEND(google-explicit-constructor)
 
   // `why` is what an error says when the value is used.
   static Value undefined(std::string why);
