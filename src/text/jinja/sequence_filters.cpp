@@ -169,6 +169,7 @@ void sort_keyed(Budget& budget, std::vector<Keyed>& all, bool reverse) {
 
 std::vector<Value> items_of(std::vector<Keyed> all) {
   std::vector<Value> out;
+  out.reserve(all.size());
   for (Keyed& k : all) out.push_back(std::move(k.item));
   return out;
 }
