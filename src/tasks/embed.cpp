@@ -55,6 +55,7 @@ std::vector<SparseWeight> sparse_of(const float* weights, const std::vector<int3
     weight = std::max(weight, weights[i]);
   }
   std::vector<SparseWeight> out;
+  out.reserve(best.size());
   for (const auto& [id, weight] : best) out.push_back({id, weight});
   return out;
 }

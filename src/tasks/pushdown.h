@@ -34,7 +34,7 @@ class ByteProgram {
     uint8_t low = 0, high = 0;  // kByte
     int32_t next = -1;
     int32_t other = -1;  // kSplit: the other choice; kCall: the rule; kCount, kBelow, kAtLeast: n
-    auto operator<=>(const Instruction&) const = default;
+    auto operator<=>(const Instruction&) const = default;  // NOLINT(modernize-use-nullptr)
   };
 
   // Throws kUnsupported when the program has more than 200,000 instructions.

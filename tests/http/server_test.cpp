@@ -118,10 +118,10 @@ std::string rerank_body(int texts, const std::string& text, const std::string& m
 }
 
 // Long enough to be found in work.
-std::string busy_body() {
+std::string busy_body(int documents = 3000) {
   std::string text;
   for (int i = 0; i < 60; ++i) text += "the cat sat ";
-  return rerank_body(3000, text);
+  return rerank_body(documents, text);
 }
 
 std::string ask(int port, const std::string& request) {
@@ -257,7 +257,7 @@ TEST_CASE("a drain finishes the work in hand and ends the server") {
   Client idle(port), busy(port);
   idle.send(kGetHealth);
   CHECK(ok(idle.answer()));
-  busy.send(post("/rerank", busy_body()));
+  busy.send(post("/rerank", busy_body(800)));
   wait_for([&] { return metric(port, "winnow_requests_in_hand") == 1; });
   running.server.drain();
   CHECK(idle.answer().empty());
