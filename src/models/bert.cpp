@@ -7,15 +7,6 @@
 namespace winnow {
 namespace {
 
-constexpr PostNormNames kNames{.query = "attention.self.query",
-                               .key = "attention.self.key",
-                               .value = "attention.self.value",
-                               .out = "attention.output.dense",
-                               .attn_norm = "attention.output.LayerNorm",
-                               .up = "intermediate.dense",
-                               .down = "output.dense",
-                               .mlp_norm = "output.LayerNorm"};
-
 class Bert final : public Model {
  public:
   Bert(const Json& config, const Weights& w)
@@ -24,7 +15,7 @@ class Bert final : public Model {
         types_(w.table("embeddings.token_type_embeddings")),
         positions_(w.table("embeddings.position_embeddings")),
         norm_(w.norm("embeddings.LayerNorm")),
-        encoder_(config, w, "encoder.layer", kNames,
+        encoder_(config, w, "encoder.layer", kBertNames,
                  {.hidden = hidden_size(),
                   .layers = config.integer("num_hidden_layers"),
                   .heads = config.integer("num_attention_heads"),

@@ -18,6 +18,16 @@ struct PostNormNames {
   std::string_view query, key, value, out, attn_norm, up, down, mlp_norm;
 };
 
+// BERT's, which RoBERTa and its kind kept.
+inline constexpr PostNormNames kBertNames{.query = "attention.self.query",
+                                          .key = "attention.self.key",
+                                          .value = "attention.self.value",
+                                          .out = "attention.output.dense",
+                                          .attn_norm = "attention.output.LayerNorm",
+                                          .up = "intermediate.dense",
+                                          .down = "output.dense",
+                                          .mlp_norm = "output.LayerNorm"};
+
 struct PostNormShape {
   int64_t hidden, layers, heads;
   float eps;

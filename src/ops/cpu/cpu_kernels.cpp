@@ -57,8 +57,10 @@ cpu::Act act_of(Activation a) {
 struct Cut {
   int64_t rows, panels;  // of one task
   int64_t row_blocks, panel_blocks;
+  int64_t all_rows, all_panels;
 
-  Cut(int64_t all_rows, int64_t all_panels, int64_t row_bytes, const Isa& isa, int threads) {
+  Cut(int64_t all_rows, int64_t all_panels, int64_t row_bytes, const Isa& isa, int threads)
+      : all_rows(all_rows), all_panels(all_panels) {
     rows = std::clamp(kTileBytes / row_bytes, int64_t{1}, kMostRows);
     rows = std::min(round_up(rows, isa.row_tile), round_up(all_rows, isa.row_tile));
     if (all_rows < rows * threads * 2) {  // few rows: equal shares, whole tiles
@@ -72,6 +74,19 @@ struct Cut {
                  ? all_panels
                  : round_up((all_panels + want - 1) / want, isa.panel_tile);
     panel_blocks = (all_panels + panels - 1) / panels;
+  }
+
+  struct Task {
+    int64_t row, row_end, panel, panel_end;
+  };
+  // Calls body(task, worker) for each task.
+  template <typename Body>
+  void run(Stream& stream, Body body) const {
+    stream.pool().run(row_blocks * panel_blocks, [&](int64_t task, int worker) {
+      const int64_t row = task / panel_blocks * rows, panel = task % panel_blocks * panels;
+      body(Task{row, std::min(all_rows, row + rows), panel, std::min(all_panels, panel + panels)},
+           worker);
+    });
   }
 };
 
@@ -88,9 +103,7 @@ void linear(const LinearArgs& a, Stream& stream) {
   if (a.rows == 0) return;
   const auto& w = static_cast<const cpu::PackedF32&>(*a.weight);
   const Cut cut(a.rows, w.panel_count, a.in * 4, *isa(), stream.pool().threads());
-  stream.pool().run(cut.row_blocks * cut.panel_blocks, [&](int64_t task, int worker) {
-    const int64_t row = task / cut.panel_blocks * cut.rows,
-                  panel = task % cut.panel_blocks * cut.panels;
+  cut.run(stream, [&](const Cut::Task& t, int worker) {
     cpu::LinearF32 args{
         .x = a.x,
         .x_stride = a.x_stride,
@@ -101,8 +114,7 @@ void linear(const LinearArgs& a, Stream& stream) {
         .n = a.out_features,
         .act = act_of(a.activation),
         .scratch = static_cast<float*>(stream.scratch(worker, cut.rows * a.in * 4))};
-    isa()->linear_f32(args, row, std::min(a.rows, row + cut.rows), panel,
-                      std::min(w.panel_count, panel + cut.panels));
+    isa()->linear_f32(args, t.row, t.row_end, t.panel, t.panel_end);
   });
 }
 
@@ -111,9 +123,7 @@ void linear_i8(const LinearArgs& a, Stream& stream) {
   if (a.rows == 0) return;
   const auto& w = static_cast<const cpu::PackedI8&>(*a.weight);
   const Cut cut(a.rows, w.panel_count, w.k4 * 4, *isa(), stream.pool().threads());
-  stream.pool().run(cut.row_blocks * cut.panel_blocks, [&](int64_t task, int worker) {
-    const int64_t row = task / cut.panel_blocks * cut.rows,
-                  panel = task % cut.panel_blocks * cut.panels;
+  cut.run(stream, [&](const Cut::Task& t, int worker) {
     const cpu::LinearI8 args{
         .x = a.x,
         .x_stride = a.x_stride,
@@ -128,8 +138,7 @@ void linear_i8(const LinearArgs& a, Stream& stream) {
         .n = a.out_features,
         .act = act_of(a.activation),
         .scratch = stream.scratch(worker, cpu::i8_scratch_bytes(cut.rows, w.k4))};
-    isa()->linear_i8(args, row, std::min(a.rows, row + cut.rows), panel,
-                     std::min(w.panel_count, panel + cut.panels));
+    isa()->linear_i8(args, t.row, t.row_end, t.panel, t.panel_end);
   });
 }
 
@@ -138,9 +147,7 @@ void linear_16bit(const LinearArgs& a, Stream& stream) {
   if (a.rows == 0) return;
   const auto& w = static_cast<const cpu::Packed16Bit&>(*a.weight);
   const Cut cut(a.rows, w.panel_count, a.in * 4, *isa(), stream.pool().threads());
-  stream.pool().run(cut.row_blocks * cut.panel_blocks, [&](int64_t task, int worker) {
-    const int64_t row = task / cut.panel_blocks * cut.rows,
-                  panel = task % cut.panel_blocks * cut.panels;
+  cut.run(stream, [&](const Cut::Task& t, int worker) {
     const cpu::Linear16Bit args{
         .x = a.x,
         .x_stride = a.x_stride,
@@ -152,8 +159,7 @@ void linear_16bit(const LinearArgs& a, Stream& stream) {
         .n = a.out_features,
         .act = act_of(a.activation),
         .scratch = static_cast<float*>(stream.scratch(worker, cut.rows * a.in * 4))};
-    isa()->linear_16bit(args, row, std::min(a.rows, row + cut.rows), panel,
-                        std::min(w.panel_count, panel + cut.panels));
+    isa()->linear_16bit(args, t.row, t.row_end, t.panel, t.panel_end);
   });
 }
 
