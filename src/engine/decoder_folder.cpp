@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/mapped_file.h"
+#include "base/json_file.h"
 #include "text/gguf_tokenizer.h"
 #include "weights/gguf.h"
 
@@ -82,10 +82,8 @@ DecoderFolder read_decoder_folder(const std::string& folder, const Json& config)
           token_text(*out.tokenizer, gguf->metadata().integer("tokenizer.ggml.bos_token_id")),
           token_text(*out.tokenizer, gguf->metadata().integer("tokenizer.ggml.eos_token_id")));
 
-  const std::string generation = folder + "/generation_config.json";
-  if (fs::exists(generation))
-    add_ids(out.end_tokens,
-            Json::parse(MappedFile::open(generation)->text(), generation).find("eos_token_id"));
+  if (const auto generation = read_json(folder + "/generation_config.json"))
+    add_ids(out.end_tokens, generation->find("eos_token_id"));
   add_ids(out.end_tokens, config.find("eos_token_id"));
   // Checkpoints whose config names only the end of a text: what their turns end with.
   if (out.chat)

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "base/mapped_file.h"
+#include "base/json_file.h"
 #include "base/utf8.h"
 #include "engine/batcher.h"
 #include "engine/decoder_folder.h"
@@ -66,10 +66,6 @@ struct DecoderTask {
   std::optional<YesNoPrompt> prompt = {};  // rerankers
 };
 
-Json read_if_there(const std::string& path) {
-  return std::filesystem::exists(path) ? Json::parse(MappedFile::open(path)->text(), path) : Json();
-}
-
 // How a yes/no reranker is asked: as the options say, or as the checkpoint does. Empty: neither
 // says.
 std::optional<YesNoPrompt> yes_no_prompt(const EngineOptions& options, const ModelFolder& folder,
@@ -95,7 +91,7 @@ DecoderTask decoder_task(const EngineOptions& options, const ModelFolder& folder
           "task: want auto, generate, rerank or embed, got ", task);
   const std::string_view architecture = folder.config.at("architectures")[0].string();
   const bool scores = architecture.ends_with("ForSequenceClassification");
-  const Json logit_score = read_if_there(options.folder + "/1_LogitScore/config.json");
+  const Json logit_score = read_json(options.folder + "/1_LogitScore/config.json").value_or(Json());
   const std::optional<YesNoPrompt> prompt = yes_no_prompt(options, folder, logit_score);
   const std::vector<Module>& modules = folder.parts.modules;
   if (task == "rerank" || scores || (task == "auto" && prompt)) {

@@ -1,20 +1,19 @@
 #include "engine/generation_defaults.h"
 
-#include <filesystem>
 #include <limits>
 
 #include "base/error.h"
-#include "base/json.h"
-#include "base/mapped_file.h"
+#include "base/json_file.h"
 
 namespace winnow {
 
 GenerationDefaults read_generation_defaults(const std::string& folder) {
   GenerationDefaults defaults;
-  const auto path = std::filesystem::path(folder) / "generation_config.json";
-  if (!std::filesystem::exists(path)) return defaults;
-  const Json config = Json::parse(MappedFile::open(path)->text(), path.string());
-  require(config.is_object(), path.string(), ": want an object, got ", config.kind());
+  const std::string path = folder + "/generation_config.json";
+  const std::optional<Json> file = read_json(path);
+  if (!file) return defaults;
+  const Json& config = *file;
+  require(config.is_object(), path, ": want an object, got ", config.kind());
   SamplingOptions& s = defaults.sampling;
   const auto number = [&](const char* key, float& value) {
     value = static_cast<float>(config.number(key, value));
@@ -27,7 +26,7 @@ GenerationDefaults read_generation_defaults(const std::string& folder) {
   try {
     check_sampling(s, std::numeric_limits<int32_t>::max());
   } catch (const Error& error) {
-    fail(error.code(), path.string(), ": ", error.what());
+    fail(error.code(), path, ": ", error.what());
   }
   return defaults;
 }

@@ -4,17 +4,12 @@
 #include <filesystem>
 
 #include "base/error.h"
-#include "base/mapped_file.h"
+#include "base/json_file.h"
 
 namespace winnow {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::optional<Json> read_json(const std::string& path) {
-  if (!fs::exists(path)) return std::nullopt;
-  return Json::parse(MappedFile::open(path)->text(), path);
-}
 
 // A dotted Python name's last part.
 std::string last_part(const std::string& dotted) {
