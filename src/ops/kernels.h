@@ -59,6 +59,13 @@ struct RmsNormArgs {
   float eps;
 };
 
+struct RopeAnglesArgs {
+  std::span<const int32_t> positions;  // [T]
+  std::span<const float> frequencies;  // [R]
+  float* out;                          // [T, 2 R]: cosines, then sines
+  float scale;
+};
+
 struct RopeArgs {
   const float *x, *angles;  // [planes, tokens, cols]; [tokens, cols]: cosines, then sines
   float* out;
@@ -140,6 +147,7 @@ struct Kernels {
   void (*cached_attention)(const CachedAttentionArgs&, Stream&) = nullptr;
   void (*add_layer_norm)(const AddLayerNormArgs&, Stream&) = nullptr;
   void (*rms_norm)(const RmsNormArgs&, Stream&) = nullptr;
+  void (*rope_angles)(const RopeAnglesArgs&, Stream&) = nullptr;
   void (*rope)(const RopeArgs&, Stream&) = nullptr;
   void (*gated)(const GatedArgs&, Stream&) = nullptr;
   void (*add)(const AddArgs&, Stream&) = nullptr;

@@ -182,14 +182,11 @@ Tensor Ops::rope_angles(std::span<const int32_t> positions, std::span<const floa
   const auto tokens = static_cast<int64_t>(positions.size()),
              count = static_cast<int64_t>(frequencies.size());
   Tensor out = arena_.make({tokens, 2 * count}, DType::f32);
-  for (int64_t t = 0; t < tokens; ++t) {
-    float* cosines = out.as<float>() + t * 2 * count;
-    for (int64_t i = 0; i < count; ++i) {
-      const double angle = static_cast<float>(positions[t]) * frequencies[i];
-      cosines[i] = static_cast<float>(std::cos(angle)) * scale;
-      cosines[count + i] = static_cast<float>(std::sin(angle)) * scale;
-    }
-  }
+  call(kernels_.rope_angles, "rope_angles",
+       RopeAnglesArgs{.positions = positions,
+                      .frequencies = frequencies,
+                      .out = out.as<float>(),
+                      .scale = scale});
   return out;
 }
 

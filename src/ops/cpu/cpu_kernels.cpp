@@ -18,6 +18,7 @@
 #include "ops/cpu/linear_blocks.h"
 #include "ops/cpu/pack.h"
 #include "ops/cpu/pack_blocks.h"
+#include "ops/cpu/scalar_kernels.h"
 #include "tensor/blocks.h"
 
 namespace winnow {
@@ -321,13 +322,6 @@ void embed_sum(const EmbedSumArgs& a, Stream& stream) {
   });
 }
 
-void gather_rows(const GatherRowsArgs& a, Stream&) {
-  float* out = a.out;
-  for (int64_t plane = 0; plane < a.planes; ++plane)
-    for (const int32_t row : a.rows)
-      out = std::copy_n(a.x + (plane * a.x_rows + row) * a.cols, a.cols, out);
-}
-
 // out [cols]: rows [begin, end) as one; weights count from first.
 void pool(const float* x, int64_t cols, int64_t first, int64_t begin, int64_t end, Pooling kind,
           float* out) {
@@ -382,10 +376,6 @@ void gelu(const ElementwiseArgs& a, Stream& stream) {
   });
 }
 
-void tanh_of(const ElementwiseArgs& a, Stream&) {
-  for (int64_t i = 0; i < a.count; ++i) a.out[i] = std::tanh(a.x[i]);
-}
-
 template <const Isa* (*isa)()>
 Linear pack_linear(LinearSource source, DType dtype) {
   Linear linear{.in = source.in, .out = source.out, .dtype = dtype, .packed = nullptr};
@@ -410,15 +400,16 @@ const Kernels& table() {
                                .cached_attention = cached_attention<isa>,
                                .add_layer_norm = add_layer_norm<isa>,
                                .rms_norm = rms_norm<isa>,
+                               .rope_angles = cpu::rope_angles,
                                .rope = rope<isa>,
                                .gated = gated<isa>,
                                .add = add<isa>,
                                .embed_sum = embed_sum<isa>,
-                               .gather_rows = gather_rows,
+                               .gather_rows = cpu::gather_rows,
                                .pool_rows = pool_rows,
                                .normalize_rows = normalize_rows,
                                .gelu = gelu<isa>,
-                               .tanh = tanh_of};
+                               .tanh = cpu::tanh_of};
   return kernels;
 }
 

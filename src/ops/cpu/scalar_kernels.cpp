@@ -1,0 +1,40 @@
+#include "ops/cpu/scalar_kernels.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace winnow::cpu {
+namespace {
+
+constexpr int64_t kTokens = 16;  // of a task: a few dozen microseconds
+
+}  // namespace
+
+// In f64, so that the rounding of a long text's large angles is the f32 product's alone.
+void rope_angles(const RopeAnglesArgs& a, Stream& stream) {
+  const auto count = static_cast<int64_t>(a.frequencies.size());
+  const auto tokens = static_cast<int64_t>(a.positions.size());
+  stream.pool().run((tokens + kTokens - 1) / kTokens, [&](int64_t task, int) {
+    for (int64_t t = task * kTokens; t < std::min(tokens, (task + 1) * kTokens); ++t) {
+      float* cosines = a.out + t * 2 * count;
+      for (int64_t i = 0; i < count; ++i) {
+        const double angle = static_cast<float>(a.positions[t]) * a.frequencies[i];
+        cosines[i] = static_cast<float>(std::cos(angle)) * a.scale;
+        cosines[count + i] = static_cast<float>(std::sin(angle)) * a.scale;
+      }
+    }
+  });
+}
+
+void gather_rows(const GatherRowsArgs& a, Stream&) {
+  float* out = a.out;
+  for (int64_t plane = 0; plane < a.planes; ++plane)
+    for (const int32_t row : a.rows)
+      out = std::copy_n(a.x + (plane * a.x_rows + row) * a.cols, a.cols, out);
+}
+
+void tanh_of(const ElementwiseArgs& a, Stream&) {
+  for (int64_t i = 0; i < a.count; ++i) a.out[i] = std::tanh(a.x[i]);
+}
+
+}  // namespace winnow::cpu
