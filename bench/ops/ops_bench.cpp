@@ -127,7 +127,8 @@ int main(int argc, char** argv) {
                });
   }
   std::vector<float> x = random_values(1024 * 1536, 5);
-  const Norm norm{random_values(384, 6), random_values(384, 7)};
+  const Norm norm{f.kernels().place(random_values(384, 6)),
+                  f.kernels().place(random_values(384, 7))};
   const Tensor hidden(x.data(), {1024, 384}, DType::f32), wide(x.data(), {1024, 1536}, DType::f32);
   bench.line("add_layer_norm 1024 x 384", 8.0 * 1024 * 384,
              [&] { f.add_layer_norm(hidden, hidden, norm, 1e-12f); });

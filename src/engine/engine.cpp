@@ -120,8 +120,9 @@ DecoderTask decoder_task(const EngineOptions& options, const ModelFolder& folder
 
 // Pages for keys and values: what the options say, else a quarter of the machine's memory, and no
 // more than 16 texts of the longest length need.
-int64_t kv_pages(const EngineOptions& options, const KvShape& shape, int64_t max_length) {
-  const int64_t page = KvCache::page_bytes(shape.layers, shape.kv_heads, shape.head_size);
+int64_t kv_pages(const EngineOptions& options, const Kernels& kernels, const KvShape& shape,
+                 int64_t max_length) {
+  const int64_t page = KvCache::page_bytes(kernels, shape.layers, shape.kv_heads, shape.head_size);
   int64_t bytes = options.kv_cache_bytes;
   if (bytes == 0) {
     const int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
@@ -218,7 +219,7 @@ void Engine::Parts::load_decoder(const EngineOptions& options, const ModelFolder
   }
   info.hidden_size = static_cast<int>(net.model->hidden_size());
   info.vocabulary = net.model->vocab_size();
-  const int64_t pages = kv_pages(options, net.model->kv_shape(), info.max_length);
+  const int64_t pages = kv_pages(options, kernels, net.model->kv_shape(), info.max_length);
   info.max_length = static_cast<int>(std::min<int64_t>(info.max_length, (pages - 1) * kPageTokens));
   decoder = std::make_unique<DecoderRunner>(
       std::move(net), tokenizer, std::move(files.end_tokens), kernels, threads_of(options),

@@ -10,7 +10,7 @@ class LocalExecutor final : public Executor {
       : network_(network), pool_(threads), ops_(kernels, pool_) {}
 
   std::vector<Output> run(const PackedBatch& batch) override {
-    ops_.arena().reset();
+    ops_.begin();
     const Batch view{.ids = batch.ids,
                      .types = batch.types,
                      .positions = batch.positions,
@@ -23,21 +23,29 @@ class LocalExecutor final : public Executor {
                                           .sparse = (any & Sequence::kSparse) != 0,
                                           .multi = (any & Sequence::kMulti) != 0,
                                           .hidden = (any & Sequence::kHidden) != 0});
+    const auto here = [&](const std::optional<Tensor>& rows) {
+      return rows ? std::optional(ops_.to_host(*rows)) : std::nullopt;
+    };
+    const std::optional<Tensor> pooled = here(results.pooled), sparse = here(results.sparse),
+                                multi = here(results.multi), hidden = here(results.hidden);
     std::vector<Output> out(batch.texts());
     for (int64_t text = 0; text < batch.texts(); ++text) {
       const uint8_t wanted = batch.outputs[text];
       const int64_t begin = batch.starts[text], end = batch.starts[text + 1];
-      if (wanted & Sequence::kPooled) append(out[text], *results.pooled, text, text + 1);
-      if (wanted & Sequence::kSparse) append(out[text], *results.sparse, begin, end);
-      if (wanted & Sequence::kMulti) append(out[text], *results.multi, begin, end);
-      if (wanted & Sequence::kHidden) append(out[text], *results.hidden, begin, end);
+      if (wanted & Sequence::kPooled) append(out[text], *pooled, text, text + 1);
+      if (wanted & Sequence::kSparse) append(out[text], *sparse, begin, end);
+      if (wanted & Sequence::kMulti) append(out[text], *multi, begin, end);
+      if (wanted & Sequence::kHidden) append(out[text], *hidden, begin, end);
     }
     return out;
   }
 
   // Whole tiles for every core, and what a layer writes stays in its cache: 55 pairs/s in 8 bits on
   // two cores, 53 at 1024 a core (bench_rerank, MiniLM-L-12).
-  int64_t step_tokens() const override { return int64_t{256} * pool_.threads(); }
+  int64_t step_tokens() const override {
+    const int64_t device = ops_.kernels().step_tokens;
+    return device > 0 ? device : int64_t{256} * pool_.threads();
+  }
 
  private:
   static void append(Output& out, const Tensor& rows, int64_t begin, int64_t end) {

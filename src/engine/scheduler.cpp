@@ -110,7 +110,7 @@ struct Scheduler::State {
         options(options),
         threads(count),
         ops(kernels, threads),
-        cache(network.model->kv_shape().layers, network.model->kv_shape().kv_heads,
+        cache(kernels, network.model->kv_shape().layers, network.model->kv_shape().kv_heads,
               network.model->kv_shape().head_size, options.pages),
         pool(options.pages) {}
 
@@ -362,11 +362,12 @@ void Scheduler::build(Step& step) {
 
 // Without the lock: the texts of a step are the scheduler's thread's alone.
 void Scheduler::run(Step& step) {
-  for (const auto& [from, to] : step.copies) state_->cache.copy_page(from, to);
-  state_->ops.arena().reset();
-  const Tensor out = state_->network.run(
+  state_->ops.begin();
+  for (const auto& [from, to] : step.copies)
+    state_->cache.copy_page(from, to, state_->ops.stream());
+  const Tensor out = state_->ops.to_host(state_->network.run(
       state_->ops, {step.ids, step.positions, step.starts, {step.table, step.table_starts}},
-      state_->cache, step.rows);
+      state_->cache, step.rows));
   for (Step::Part& part : step.parts) {
     if (part.row < 0) continue;
     try {

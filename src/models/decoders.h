@@ -48,7 +48,7 @@ struct DecoderNetwork {
   Tensor run(Ops& f, const DecoderBatch& batch, KvCache& cache, std::span<const int32_t> rows,
              const LayerProbe& probe = {}) const {
     const Tensor hidden = model->forward(f, batch, cache, rows, probe);
-    return head ? f.linear(hidden, *head) : hidden;
+    return head ? f.logits(hidden, *head) : hidden;
   }
   int64_t width() const { return head ? head->out : model->hidden_size(); }
 };

@@ -10,7 +10,7 @@ namespace {
 class Llama final : public RotaryDecoder {
  public:
   Llama(const Json& config, const Weights& w) : RotaryDecoder(config, w) {
-    if (w.has("rope_freqs.weight")) slow(w.vector("rope_freqs"), config);
+    if (w.has("rope_freqs.weight")) slow(w.values("rope_freqs"), config);
   }
 
  private:

@@ -98,7 +98,7 @@ class ModernBert final : public Model {
       layers_.push_back({.attn_norm = std::nullopt,
                          .qkv = l.linear("attn.Wqkv"),
                          .out = l.linear("attn.Wo"),
-                         .up = l.linear("mlp.Wi"),
+                         .up = l.linear_gated({"mlp.Wi"}),
                          .down = l.linear("mlp.Wo"),
                          .mlp_norm = l.norm("mlp_norm", bias),
                          .local = local});
@@ -146,9 +146,9 @@ class ModernBert final : public Model {
     }
     const Tensor mix = f.attention(
         q, k, v, {.q_starts = q_starts, .k_starts = b.starts, .window = l.local ? window_ : 0});
-    const Tensor h = f.add(residual, f.linear(mix, l.out));
-    const Tensor up = f.linear(f.layer_norm(h, l.mlp_norm, eps_), l.up);  // [*, 2F]
-    return f.add(h, f.linear(f.gated(up, activation_), l.down));
+    const Tensor h = f.linear_add(mix, l.out, residual);
+    const Tensor up = f.linear_gated(f.layer_norm(h, l.mlp_norm, eps_), l.up, activation_);
+    return f.linear_add(up, l.down, h);
   }
 
   int64_t heads_;

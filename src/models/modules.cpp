@@ -68,7 +68,7 @@ class LayerNorm final : public Step {
       : norm_(Weights(module.checkpoint, kernels, DType::f32).norm("norm")),
         path_(module.checkpoint->path()) {}
   int64_t width(int64_t in) const override {
-    const auto size = static_cast<int64_t>(norm_.weight.size());
+    const auto size = norm_.weight.size();
     if (in != size)
       fail(Code::kCorrupt, path_, ": want a norm of ", in, " as the module before gives, got ",
            size);

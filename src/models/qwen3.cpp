@@ -13,7 +13,7 @@ class Qwen3 final : public RotaryDecoder {
 
  private:
   struct HeadNorms {
-    std::vector<float> q, k;  // [E]
+    Floats q, k;  // [E]
     explicit HeadNorms(const Weights& w)
         : q(w.vector("self_attn.q_norm")), k(w.vector("self_attn.k_norm")) {}
   };

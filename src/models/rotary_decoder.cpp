@@ -7,7 +7,7 @@ RotaryDecoder::Layer::Layer(const Weights& w)
       mlp_norm(w.vector("post_attention_layernorm")),
       qkv(w.linear({"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"})),
       out(w.linear("self_attn.o_proj")),
-      gate_up(w.linear({"mlp.gate_proj", "mlp.up_proj"})),
+      gate_up(w.linear_gated({"mlp.gate_proj", "mlp.up_proj"})),
       down(w.linear("mlp.down_proj")) {}
 
 RotaryDecoder::RotaryDecoder(const Json& config, const Weights& w)
@@ -44,9 +44,10 @@ Tensor RotaryDecoder::layer(Ops& f, const Pass& pass, size_t index, Tensor h) co
   Tensor mix = f.attention_cached(q, k, v, pass.cache.layer(static_cast<int64_t>(index)),
                                   {b.starts, b.positions, b.table});  // [T, H E]
   if (pass.rows) mix = f.gather_rows(mix, *pass.rows), h = f.gather_rows(h, *pass.rows);
-  h = f.add(h, f.linear(mix, l.out));
-  const Tensor gate_up = f.linear(f.rms_norm(h, l.mlp_norm, shape_.eps), l.gate_up);  // [T, 2 F]
-  return f.add(h, f.linear(f.gated(gate_up, Activation::kSilu), l.down));             // [T, D]
+  h = f.linear_add(mix, l.out, h);
+  const Tensor mlp = f.linear_gated(f.rms_norm(h, l.mlp_norm, shape_.eps), l.gate_up,
+                                    Activation::kSilu);  // [T, F]
+  return f.linear_add(mlp, l.down, h);                   // [T, D]
 }
 
 }  // namespace winnow

@@ -35,7 +35,7 @@ class RotaryDecoder : public Decoder {
                                                      const Tensor& angles) const = 0;
 
   struct Layer {
-    std::vector<float> attn_norm, mlp_norm;
+    Floats attn_norm, mlp_norm;
     Linear qkv, out, gate_up, down;
     explicit Layer(const Weights& w);
   };
@@ -51,7 +51,7 @@ class RotaryDecoder : public Decoder {
   RopeSettings rope_;
   Table tokens_;  // [V, D]
   std::vector<Layer> layers_;
-  std::vector<float> norm_;
+  Floats norm_;
 };
 
 }  // namespace winnow

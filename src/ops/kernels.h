@@ -1,14 +1,20 @@
 // What a device must be able to do: one struct of arguments and one table entry a kernel. Pointers
 // and sizes only; the verbs (ops.h) have checked them. A null entry means that the device cannot do
 // it yet, and the verb says so by name.
+//
+// Matrices are pointers without a type: `type` names it. On the CPU it is f32 everywhere; elsewhere
+// activations may be f16 or bf16. Spans lie in the process's memory on every device, all else in
+// the device's.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "ops/kv_cache.h"
 #include "ops/parameters.h"
+#include "tensor/memory.h"
 #include "tensor/stream.h"
 
 namespace winnow {
@@ -21,20 +27,31 @@ enum class Activation {
   kRelu,      // max(x, 0)
 };
 
+// Heads [H, T, E]: element (h, t, e) at data[h * plane + t * row + e].
+struct HeadsView {
+  void* data;
+  int64_t plane, row;
+};
+
 struct LinearArgs {
-  const float* x;  // [rows, K], rows x_stride apart
+  const void* x;  // [rows, K], rows x_stride apart
   int64_t x_stride;
+  DType x_type;
   const PackedLinear* weight;
-  float* out;     // [N / block, rows, block]
+  void* out;  // [N / block, rows, block]
+  DType out_type;
   int64_t block;  // N: a dense matrix; a head's size: what attention reads
   int64_t rows, in, out_features;
   Activation activation;
+  // Of devices with fused_linear: [rows, N], added before the rounding; or null.
+  const void* residual;
+  bool gated;  // the same: out [rows, N / 2]
 };
 
 struct AttentionArgs {
-  const float *q, *k, *v;                       // [H, Tq, E], [H, T, E] x 2
-  int64_t q_rows, k_rows;                       // Tq, T
-  float* out;                                   // [Tq, H * E]
+  HeadsView q, k, v;                            // [H, Tq, E], [H, T, E] x 2
+  void* out;                                    // [Tq, H * E]
+  DType type;                                   // of all four
   std::span<const int32_t> q_starts, k_starts;  // [B + 1]
   int64_t heads, head_size;
   float scale;
@@ -42,8 +59,9 @@ struct AttentionArgs {
 };
 
 struct CachedAttentionArgs {
-  const float *q, *k, *v;              // [H, T, E], [K, T, E] x 2: the new tokens'
-  float* out;                          // [T, H * E]
+  HeadsView q, k, v;                   // [H, T, E], [K, T, E] x 2: the new tokens'
+  void* out;                           // [T, H * E]
+  DType type;                          // of all four
   std::span<const int32_t> starts;     // [B + 1]
   std::span<const int32_t> positions;  // [T], from `past` in each text
   KvPages cache;
@@ -53,9 +71,10 @@ struct CachedAttentionArgs {
 };
 
 struct RmsNormArgs {
-  const float *x, *weight;
-  float* out;
-  int64_t rows, cols;
+  HeadsView x, out;  // [planes, rows, cols]
+  DType type;
+  const float* weight;
+  int64_t planes, rows, cols;
   float eps;
 };
 
@@ -67,29 +86,33 @@ struct RopeAnglesArgs {
 };
 
 struct RopeArgs {
-  const float *x, *angles;  // [planes, tokens, cols]; [tokens, cols]: cosines, then sines
-  float* out;
+  HeadsView x, out;     // [planes, tokens, cols]
+  DType type;           // of both
+  const float* angles;  // [tokens, cols]: cosines, then sines
   int64_t planes, tokens, cols;
 };
 
 struct GatedArgs {
-  const float* x;  // [rows, 2 * cols]
-  float* out;      // [rows, cols]
+  const void* x;  // [rows, 2 * cols]
+  void* out;      // [rows, cols]
+  DType type;
   int64_t rows, cols;
   Activation activation;
 };
 
 struct AddArgs {
-  const float *x, *y;
-  float* out;
+  const void *x, *y;
+  void* out;
+  DType type;
   int64_t count;
 };
 
 struct AddLayerNormArgs {
-  const float* x;         // [rows, D]
-  const float* residual;  // or null
+  const void* x;         // [rows, D]
+  const void* residual;  // or null
+  void* out;
+  DType type;
   const float *weight, *bias;
-  float* out;
   int64_t rows, cols;
   float eps;
 };
@@ -97,15 +120,16 @@ struct AddLayerNormArgs {
 struct EmbedSumArgs {
   std::span<const Table> tables;                      // 1 to 3
   std::span<const std::span<const int32_t>> indices;  // a table each, [rows]
-  float* out;
+  void* out;
+  DType type;
   int64_t rows, cols;
 };
 
 struct GatherRowsArgs {
-  const float* x;  // [planes, x_rows, cols]
-  int64_t planes, x_rows;
+  HeadsView x, out;  // [planes, *, cols], [planes, rows, cols]
+  DType type;
+  int64_t planes;
   std::span<const int32_t> rows;
-  float* out;  // [planes, rows, cols]
   int64_t cols;
 };
 
@@ -114,7 +138,8 @@ struct GatherRowsArgs {
 enum class Pooling { kCls, kMax, kMean, kMeanSqrtLength, kWeightedMean, kLast };
 
 struct PoolRowsArgs {
-  const float* x;                   // [T, cols]
+  const void* x;  // [T, cols]
+  DType type;
   std::span<const int32_t> starts;  // [B + 1]
   std::span<const int32_t> skips;   // [B] rows at a text's start that do not count; empty: none
   std::span<const Pooling> kinds;
@@ -123,24 +148,53 @@ struct PoolRowsArgs {
 };
 
 struct NormalizeRowsArgs {
-  const float* x;  // [rows, cols]
+  const void* x;  // [rows, cols]
+  DType type;
   float* out;
   int64_t rows, cols;
 };
 
 struct ElementwiseArgs {
-  const float* x;
-  float* out;
+  const void* x;
+  void* out;
+  DType type;
   int64_t count;
+};
+
+struct ToHostArgs {
+  const void* x;  // [rows, cols], rows x_stride apart
+  int64_t x_stride;
+  DType type;
+  float* out;  // [rows, cols] in the process's memory
+  int64_t rows, cols;
 };
 
 struct Kernels {
   std::string device;  // "cpu avx512"
-  Linear (*pack_linear)(LinearSource source,
-                        DType dtype) = nullptr;  // dtype: f32, or i8 (quantises f32 weights a row);
-                                                 // rows of blocks stay what they are
-  void (*linear)(const LinearArgs&, Stream&) = nullptr;
+  Memory* memory = &host_memory();
+  DType activations = DType::f32;  // what verbs return, but where they say f32
+  bool heads_in_rows = false;      // heads [H, T, E] lie as the columns of [T, H * E]
+  bool fused_linear = false;       // linear takes a residual and gated weights
+  int64_t step_tokens = 0;         // as many as make a batch efficient; 0: 256 a thread of the pool
+
+  // A null make_stream: a plain Stream. begin: before each pass. to_host: waits for the device.
+  std::unique_ptr<Stream> (*make_stream)(ThreadPool& pool, Memory& memory) = nullptr;
+  void (*begin)(Stream&) = nullptr;
+  void (*to_host)(const ToHostArgs&, Stream&) = nullptr;
+  void (*copy)(void* to, const void* from, int64_t bytes, Stream&) = nullptr;  // in `memory`
+
+  // Parameters into the device's memory and form. dtype: f32, f16, bf16, f8, or i8 (quantises f32
+  // weights a row); rows of blocks stay what they are where the device multiplies blocks.
+  Linear (*pack)(LinearSource source, DType dtype, Memory& memory) = nullptr;
+  Table (*place_table)(Table table, DType dtype, Memory& memory) = nullptr;  // null: as it lies
+  Linear pack_linear(LinearSource source, DType dtype) const;
+  Floats place(std::vector<float> values) const;
+
+  int64_t (*page_bytes)(int64_t head_size) = nullptr;  // one head's keys of a page, or values
+
+  void (*linear)(const LinearArgs&, Stream&) = nullptr;  // f32 weights
   void (*linear_i8)(const LinearArgs&, Stream&) = nullptr;
+  void (*linear_f8)(const LinearArgs&, Stream&) = nullptr;
   void (*linear_16bit)(const LinearArgs&, Stream&) = nullptr;
   void (*linear_blocks)(const LinearArgs&, Stream&) = nullptr;
   void (*attention)(const AttentionArgs&, Stream&) = nullptr;

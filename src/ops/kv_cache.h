@@ -1,5 +1,5 @@
 // Keys and values of earlier tokens, in pages: what a decoder reads instead of computing a text's
-// beginning again. Who owns which page is the engine's business (engine/kv_pages.h); this is the
+// beginning again. Who owns which page is the engine's business (engine/page_pool.h); this is the
 // memory.
 #pragma once
 
@@ -9,44 +9,50 @@
 
 namespace winnow {
 
+struct Kernels;
+class Stream;
+
 constexpr int64_t kPageTokens = 32;  // two panels of keys
 
-// One layer's pages. Page p of kv head h begins at ((p * kv_heads) + h) * page_floats(head_size).
-//   k: a panel for each 16 tokens, [2][head_size][16]: what a score reads in one stream
-//   v: [32][head size rounded up to 16]
+// One layer's pages. Page p of kv head h begins at ((p * kv_heads) + h) * page bytes; what lies in
+// it is the device's business:
+//   the CPU's, f32: keys a panel for each 16 tokens, [2][head_size][16]: what a score reads in one
+//   stream; values [32][head size rounded up to 16]
+//   CUDA's, in the type of activations: keys and values [32][head_size]
 struct KvPages {
-  float *k, *v;
+  void *k, *v;
   int64_t kv_heads, head_size;
 
-  // Of a page's keys, or its values, for one head.
+  // Of a page's keys, or its values, for one head on the CPU.
   static int64_t page_floats(int64_t head_size) {
     return kPageTokens * ((head_size + 15) / 16 * 16);
   }
 };
 
-// Memory for `pages` pages of every layer, f32. It is asked of the system at once and touched page
-// by page as it is written. Not thread-safe: one executor's.
+// Memory for `pages` pages of every layer. It is asked of the device at once; a system touches it
+// page by page as it is written. Not thread-safe: one executor's.
 class KvCache {
  public:
-  KvCache(int64_t layers, int64_t kv_heads, int64_t head_size, int64_t pages);
+  KvCache(const Kernels& kernels, int64_t layers, int64_t kv_heads, int64_t head_size,
+          int64_t pages);
 
   KvPages layer(int64_t i) const;  // i below layers()
   int64_t layers() const { return layers_; }
   int64_t pages() const { return pages_; }
 
-  // All layers' tokens of a page, so that a text may go on where another's page is half full.
-  void copy_page(int32_t from, int32_t to);
+  // All layers' tokens of a page, so that a text may go on where another's page is half full. In
+  // the order of the stream's other work.
+  void copy_page(int32_t from, int32_t to, Stream& stream);
 
   // Bytes of one page over all layers, keys and values.
-  static int64_t page_bytes(int64_t layers, int64_t kv_heads, int64_t head_size);
+  static int64_t page_bytes(const Kernels& kernels, int64_t layers, int64_t kv_heads,
+                            int64_t head_size);
 
  private:
-  struct Unmap {
-    int64_t bytes;
-    void operator()(float* memory) const;
-  };
+  const Kernels& kernels_;
   int64_t layers_, kv_heads_, head_size_, pages_;
-  std::unique_ptr<float, Unmap> memory_;
+  int64_t side_bytes_;  // a layer's keys, or its values, of one page
+  std::shared_ptr<void> memory_;
 };
 
 // Where each text's keys and values lie: the pages of text i are pages[starts[i]..starts[i + 1]),

@@ -7,15 +7,22 @@
 namespace winnow {
 namespace {
 
+bool is_activation(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
+}
+
 void require_matrix(const char* verb, const char* name, const Tensor& x) {
-  require(x.rank() == 2 && x.dtype() == DType::f32, verb, ": want ", name, " [T, D] f32, got ",
-          x.shape(), ' ', x.dtype());
+  require(x.rank() == 2 && is_activation(x.dtype()), verb, ": want ", name,
+          " [T, D] f32, f16 or bf16, got ", x.shape(), ' ', x.dtype());
 }
 
 void require_dense(const char* verb, const Tensor& x) {
-  require(x.dtype() == DType::f32 && x.row_stride() == x.cols(), verb,
-          ": want dense f32 rows, got ", x.shape(), ' ', x.dtype(), " with stride ",
-          x.row_stride());
+  require(is_activation(x.dtype()) && x.dense(), verb, ": want dense f32, f16 or bf16 rows, got ",
+          x.shape(), ' ', x.dtype(), " with stride ", x.row_stride());
+}
+
+HeadsView view_of(const Tensor& x) {
+  return {x.data(), x.rank() == 3 ? x.plane_stride() : 0, x.row_stride()};
 }
 
 void require_starts(const char* verb, std::span<const int32_t> starts, int64_t rows) {
@@ -31,6 +38,39 @@ bool is_table(DType dtype) {
 }
 
 }  // namespace
+
+Ops::Ops(const Kernels& kernels, ThreadPool& pool)
+    : kernels_(kernels),
+      stream_(kernels.make_stream ? kernels.make_stream(pool, *kernels.memory)
+                                  : std::make_unique<Stream>(pool)),
+      arena_(*kernels.memory) {}
+
+void Ops::begin() {
+  if (kernels_.begin) kernels_.begin(*stream_);
+  arena_.reset();
+  host_arena_.reset();
+}
+
+Tensor Ops::to_host(const Tensor& x) {
+  require_matrix("to_host", "x", x);
+  if (kernels_.memory->is_host()) return x;
+  Tensor out = host_arena_.make(x.shape(), DType::f32);
+  call(kernels_.to_host, "to_host",
+       ToHostArgs{.x = x.data(),
+                  .x_stride = x.row_stride(),
+                  .type = x.dtype(),
+                  .out = out.as<float>(),
+                  .rows = x.dim(0),
+                  .cols = x.cols()});
+  return out;
+}
+
+// On some devices heads are the columns of a matrix.
+Tensor Ops::make_heads(const Shape& shape, DType dtype) {
+  if (!kernels_.heads_in_rows) return arena_.make(shape, dtype);
+  return Tensor::heads(arena_.make({shape.dim(1), shape.dim(0) * shape.dim(2)}, dtype),
+                       shape.dim(2));
+}
 
 Tensor Ops::embed_sum(std::initializer_list<Lookup> lookups) {
   require(lookups.size() >= 1 && lookups.size() <= 3, "embed_sum: want 1 to 3 tables, got ",
@@ -54,57 +94,90 @@ Tensor Ops::embed_sum(std::initializer_list<Lookup> lookups) {
     tables.push_back(lookup.table);
     indices.push_back(lookup.indices);
   }
-  Tensor out = arena_.make({rows, cols}, DType::f32);
+  Tensor out = arena_.make({rows, cols}, kernels_.activations);
   call(kernels_.embed_sum, "embed_sum",
        EmbedSumArgs{.tables = tables,
                     .indices = indices,
-                    .out = out.as<float>(),
+                    .out = out.data(),
+                    .type = out.dtype(),
                     .rows = rows,
                     .cols = cols});
   return out;
 }
 
-Tensor Ops::linear_blocks(const Tensor& x, const Linear& w, Activation activation, int64_t block) {
-  require_matrix("linear", "x", x);
-  require(x.cols() == w.in, "linear: want x [T, ", w.in, "], got ", x.shape());
-  const Shape shape =
-      block == w.out ? Shape{x.dim(0), w.out} : Shape{w.out / block, x.dim(0), block};
-  Tensor out = arena_.make(shape, DType::f32);
-  const LinearArgs args{.x = x.as<float>(),
+Tensor Ops::linear_form(const char* verb, const Tensor& x, const Linear& w,
+                        const LinearForm& form) {
+  require_matrix(verb, "x", x);
+  require(x.cols() == w.in, verb, ": want x [T, ", w.in, "], got ", x.shape());
+  const int64_t rows = x.dim(0), width = w.gated ? w.out / 2 : w.out;
+  const bool planes = form.head_size > 0 && !kernels_.heads_in_rows;
+  const DType type = form.f32 || w.dtype == DType::f32 ? DType::f32 : kernels_.activations;
+  Tensor out = arena_.make(
+      planes ? Shape{width / form.head_size, rows, form.head_size} : Shape{rows, width}, type);
+  const LinearArgs args{.x = x.data(),
                         .x_stride = x.row_stride(),
+                        .x_type = x.dtype(),
                         .weight = w.packed.get(),
-                        .out = out.as<float>(),
-                        .block = block,
-                        .rows = x.dim(0),
+                        .out = out.data(),
+                        .out_type = type,
+                        .block = planes ? form.head_size : width,
+                        .rows = rows,
                         .in = w.in,
                         .out_features = w.out,
-                        .activation = activation};
+                        .activation = form.activation,
+                        .residual = form.residual ? form.residual->data() : nullptr,
+                        .gated = w.gated};
   if (is_blocked(w.dtype))
     call(kernels_.linear_blocks, "linear_blocks", args);
   else if (w.dtype == DType::f16 || w.dtype == DType::bf16)
     call(kernels_.linear_16bit, "linear_16bit", args);
+  else if (w.dtype == DType::f8_e4m3)
+    call(kernels_.linear_f8, "linear_f8", args);
   else if (w.dtype == DType::i8)
     call(kernels_.linear_i8, "linear_i8", args);
   else
     call(kernels_.linear, "linear", args);
-  return out;
+  return form.head_size > 0 && !planes ? Tensor::heads(out, form.head_size) : out;
 }
 
 Tensor Ops::linear(const Tensor& x, const Linear& w, Activation activation) {
-  return linear_blocks(x, w, activation, w.out);
+  require(!w.gated, "linear: want weights without a gate: linear_gated takes those");
+  return linear_form("linear", x, w, {.activation = activation});
 }
 
 Tensor Ops::linear_heads(const Tensor& x, const Linear& w, int64_t head_size) {
-  require(head_size > 0 && w.out % head_size == 0, "linear_heads: want heads that divide ", w.out,
-          " columns, got heads of ", head_size);
-  const Tensor out = linear_blocks(x, w, Activation::kNone, head_size);
-  return Tensor(out.data(), {w.out / head_size, x.dim(0), head_size}, DType::f32);
+  require(head_size > 0 && w.out % head_size == 0 && !w.gated,
+          "linear_heads: want heads that divide ", w.out, " columns, got heads of ", head_size);
+  return linear_form("linear_heads", x, w, {.head_size = head_size});
+}
+
+Tensor Ops::linear_add(const Tensor& x, const Linear& w, const Tensor& residual) {
+  if (!kernels_.fused_linear || w.dtype == DType::f32) return add(residual, linear(x, w));
+  require_dense("linear_add", residual);
+  require(residual.shape() == Shape({x.dim(0), w.out}) &&
+              residual.dtype() == kernels_.activations && !w.gated,
+          "linear_add: want a residual [", x.dim(0), ", ", w.out, "], got ", residual.shape(), ' ',
+          residual.dtype());
+  return linear_form("linear_add", x, w, {.residual = &residual});
+}
+
+Tensor Ops::linear_gated(const Tensor& x, const Linear& w, Activation activation) {
+  require(w.gated && w.out % 2 == 0, "linear_gated: want weights of gate and up side by side");
+  if (kernels_.fused_linear && w.dtype != DType::f32)
+    return linear_form("linear_gated", x, w, {.activation = activation});
+  Linear both = w;
+  both.gated = false;
+  return gated(linear(x, both), activation);
+}
+
+Tensor Ops::logits(const Tensor& x, const Linear& w) {
+  return linear_form("logits", x, w, {.f32 = true});
 }
 
 Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const Texts& texts) {
   for (const Tensor* x : {&q, &k, &v})
-    require(x->rank() == 3 && x->dtype() == DType::f32,
-            "attention: want q, k and v [H, T, E] f32, got ", x->shape());
+    require(x->rank() == 3 && is_activation(x->dtype()) && x->dtype() == q.dtype(),
+            "attention: want q, k and v [H, T, E] of one type, got ", x->shape(), ' ', x->dtype());
   require(q.dim(0) == k.dim(0) && q.dim(2) == k.dim(2) && k.shape() == v.shape(),
           "attention: want q, k and v of the same heads, got ", q.shape(), ", ", k.shape(), ", ",
           v.shape());
@@ -114,14 +187,13 @@ Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
   require(texts.q_starts.size() == texts.k_starts.size(),
           "attention: want starts for the same texts");
   require(texts.window >= 0, "attention: want a window from 0, got ", texts.window);
-  Tensor out = arena_.make({q.dim(1), q.dim(0) * q.dim(2)}, DType::f32);
+  Tensor out = arena_.make({q.dim(1), q.dim(0) * q.dim(2)}, q.dtype());
   call(kernels_.attention, "attention",
-       AttentionArgs{.q = q.as<float>(),
-                     .k = k.as<float>(),
-                     .v = v.as<float>(),
-                     .q_rows = q.dim(1),
-                     .k_rows = k.dim(1),
-                     .out = out.as<float>(),
+       AttentionArgs{.q = view_of(q),
+                     .k = view_of(k),
+                     .v = view_of(v),
+                     .out = out.data(),
+                     .type = q.dtype(),
                      .q_starts = texts.q_starts,
                      .k_starts = texts.k_starts,
                      .heads = q.dim(0),
@@ -134,8 +206,9 @@ Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
 Tensor Ops::attention_cached(const Tensor& q, const Tensor& k, const Tensor& v,
                              const KvPages& cache, const CachedTexts& texts) {
   for (const Tensor* x : {&q, &k, &v})
-    require(x->rank() == 3 && x->dtype() == DType::f32,
-            "attention_cached: want q, k and v [H, T, E] f32, got ", x->shape());
+    require(x->rank() == 3 && is_activation(x->dtype()) && x->dtype() == q.dtype(),
+            "attention_cached: want q, k and v [H, T, E] of one type, got ", x->shape(), ' ',
+            x->dtype());
   require(k.shape() == v.shape() && q.dim(1) == k.dim(1) && q.dim(2) == k.dim(2) &&
               q.dim(0) % k.dim(0) == 0,
           "attention_cached: want query heads in groups over kv heads, got ", q.shape(), ", ",
@@ -159,12 +232,13 @@ Tensor Ops::attention_cached(const Tensor& q, const Tensor& k, const Tensor& v,
               "attention_cached: want positions that follow each other within ", room,
               " places, got ", texts.positions[t]);
   }
-  Tensor out = arena_.make({q.dim(1), q.dim(0) * q.dim(2)}, DType::f32);
+  Tensor out = arena_.make({q.dim(1), q.dim(0) * q.dim(2)}, q.dtype());
   call(kernels_.cached_attention, "attention_cached",
-       CachedAttentionArgs{.q = q.as<float>(),
-                           .k = k.as<float>(),
-                           .v = v.as<float>(),
-                           .out = out.as<float>(),
+       CachedAttentionArgs{.q = view_of(q),
+                           .k = view_of(k),
+                           .v = view_of(v),
+                           .out = out.data(),
+                           .type = q.dtype(),
                            .starts = texts.starts,
                            .positions = texts.positions,
                            .cache = cache,
@@ -191,30 +265,34 @@ Tensor Ops::rope_angles(std::span<const int32_t> positions, std::span<const floa
 }
 
 Tensor Ops::rope(const Tensor& x, const Tensor& angles) {
-  require(x.rank() == 3 && x.dtype() == DType::f32, "rope: want x [H, T, E] f32, got ", x.shape());
+  require(x.rank() == 3 && is_activation(x.dtype()), "rope: want x [H, T, E], got ", x.shape());
   require(angles.shape() == Shape({x.dim(1), x.dim(2)}) && x.dim(2) % 2 == 0,
           "rope: want angles [T, E] with an even E, got ", angles.shape(), " for ", x.shape());
-  Tensor out = arena_.make(x.shape(), DType::f32);
+  Tensor out = make_heads(x.shape(), x.dtype());
   call(kernels_.rope, "rope",
-       RopeArgs{.x = x.as<float>(),
+       RopeArgs{.x = view_of(x),
+                .out = view_of(out),
+                .type = x.dtype(),
                 .angles = angles.as<float>(),
-                .out = out.as<float>(),
                 .planes = x.dim(0),
                 .tokens = x.dim(1),
                 .cols = x.dim(2)});
   return out;
 }
 
-Tensor Ops::rms_norm(const Tensor& x, std::span<const float> weight, float eps) {
-  require_dense("rms_norm", x);
-  require(static_cast<int64_t>(weight.size()) == x.cols(), "rms_norm: want weight [", x.cols(),
-          "], got [", weight.size(), ']');
-  Tensor out = arena_.make(x.shape(), DType::f32);
+Tensor Ops::rms_norm(const Tensor& x, const Floats& weight, float eps) {
+  require(is_activation(x.dtype()) && (x.rank() == 2 || x.rank() == 3),
+          "rms_norm: want x [..., D], got ", x.shape(), ' ', x.dtype());
+  require(weight.size() == x.cols(), "rms_norm: want weight [", x.cols(), "], got [", weight.size(),
+          ']');
+  Tensor out = x.rank() == 2 ? arena_.make(x.shape(), x.dtype()) : make_heads(x.shape(), x.dtype());
   call(kernels_.rms_norm, "rms_norm",
-       RmsNormArgs{.x = x.as<float>(),
-                   .weight = weight.data(),
-                   .out = out.as<float>(),
-                   .rows = x.rows(),
+       RmsNormArgs{.x = view_of(x),
+                   .out = view_of(out),
+                   .type = x.dtype(),
+                   .weight = weight.data,
+                   .planes = x.rank() == 2 ? 1 : x.dim(0),
+                   .rows = x.dim(-2),
                    .cols = x.cols(),
                    .eps = eps});
   return out;
@@ -225,10 +303,11 @@ Tensor Ops::gated(const Tensor& x, Activation activation) {
   require_dense("gated", x);
   require(x.cols() % 2 == 0 && activation != Activation::kNone,
           "gated: want an even number of columns and an activation, got ", x.shape());
-  Tensor out = arena_.make({x.dim(0), x.cols() / 2}, DType::f32);
+  Tensor out = arena_.make({x.dim(0), x.cols() / 2}, x.dtype());
   call(kernels_.gated, "gated",
-       GatedArgs{.x = x.as<float>(),
-                 .out = out.as<float>(),
+       GatedArgs{.x = x.data(),
+                 .out = out.data(),
+                 .type = x.dtype(),
                  .rows = x.dim(0),
                  .cols = x.cols() / 2,
                  .activation = activation});
@@ -238,11 +317,11 @@ Tensor Ops::gated(const Tensor& x, Activation activation) {
 Tensor Ops::add(const Tensor& x, const Tensor& y) {
   require_dense("add", x);
   require_dense("add", y);
-  require(x.shape() == y.shape(), "add: want two of one shape, got ", x.shape(), " and ",
-          y.shape());
-  Tensor out = arena_.make(x.shape(), DType::f32);
+  require(x.shape() == y.shape() && x.dtype() == y.dtype(), "add: want two of one shape, got ",
+          x.shape(), ' ', x.dtype(), " and ", y.shape(), ' ', y.dtype());
+  Tensor out = arena_.make(x.shape(), x.dtype());
   call(kernels_.add, "add",
-       AddArgs{x.as<float>(), y.as<float>(), out.as<float>(), x.shape().elements()});
+       AddArgs{x.data(), y.data(), out.data(), x.dtype(), x.shape().elements()});
   return out;
 }
 
@@ -250,21 +329,22 @@ Tensor Ops::norm_rows(const char* verb, const Tensor& x, const Tensor* residual,
                       float eps) {
   require_matrix(verb, "x", x);
   require_dense(verb, x);
-  const auto cols = static_cast<size_t>(x.cols());
+  const int64_t cols = x.cols();
   require(norm.weight.size() == cols && norm.bias.size() == cols, verb, ": want weight and bias [",
           cols, "], got [", norm.weight.size(), "] and [", norm.bias.size(), ']');
   if (residual) {
     require_dense(verb, *residual);
-    require(residual->shape() == x.shape(), verb, ": want a residual ", x.shape(), ", got ",
-            residual->shape());
+    require(residual->shape() == x.shape() && residual->dtype() == x.dtype(), verb,
+            ": want a residual ", x.shape(), ", got ", residual->shape());
   }
-  Tensor out = arena_.make(x.shape(), DType::f32);
+  Tensor out = arena_.make(x.shape(), x.dtype());
   call(kernels_.add_layer_norm, verb,
-       AddLayerNormArgs{.x = x.as<float>(),
-                        .residual = residual ? residual->as<float>() : nullptr,
-                        .weight = norm.weight.data(),
-                        .bias = norm.bias.data(),
-                        .out = out.as<float>(),
+       AddLayerNormArgs{.x = x.data(),
+                        .residual = residual ? residual->data() : nullptr,
+                        .out = out.data(),
+                        .type = x.dtype(),
+                        .weight = norm.weight.data,
+                        .bias = norm.bias.data,
                         .rows = x.dim(0),
                         .cols = x.cols(),
                         .eps = eps});
@@ -280,21 +360,20 @@ Tensor Ops::layer_norm(const Tensor& x, const Norm& norm, float eps) {
 }
 
 Tensor Ops::gather_rows(const Tensor& x, std::span<const int32_t> rows) {
-  require_dense("gather_rows", x);
-  require(x.rank() == 2 || x.rank() == 3, "gather_rows: want x [T, D] or [H, T, E], got ",
-          x.shape());
-  const int64_t planes = x.rank() == 2 ? 1 : x.dim(0), x_rows = x.dim(-2);
+  require(is_activation(x.dtype()) && (x.rank() == 2 || x.rank() == 3),
+          "gather_rows: want x [T, D] or [H, T, E], got ", x.shape(), ' ', x.dtype());
+  const int64_t x_rows = x.dim(-2);
   for (const int32_t row : rows)
     require(row >= 0 && row < x_rows, "gather_rows: want a row below ", x_rows, ", got ", row);
   const auto count = static_cast<int64_t>(rows.size());
-  Tensor out = arena_.make(x.rank() == 2 ? Shape{count, x.cols()} : Shape{planes, count, x.cols()},
-                           DType::f32);
+  Tensor out = x.rank() == 2 ? arena_.make({count, x.cols()}, x.dtype())
+                             : make_heads({x.dim(0), count, x.cols()}, x.dtype());
   call(kernels_.gather_rows, "gather_rows",
-       GatherRowsArgs{.x = x.as<float>(),
-                      .planes = planes,
-                      .x_rows = x_rows,
+       GatherRowsArgs{.x = view_of(x),
+                      .out = view_of(out),
+                      .type = x.dtype(),
+                      .planes = x.rank() == 2 ? 1 : x.dim(0),
                       .rows = rows,
-                      .out = out.as<float>(),
                       .cols = x.cols()});
   return out;
 }
@@ -311,7 +390,8 @@ Tensor Ops::pool_rows(const Tensor& x, std::span<const int32_t> starts,
   const auto width = static_cast<int64_t>(kinds.size()) * x.cols();
   Tensor out = arena_.make({static_cast<int64_t>(starts.size()) - 1, width}, DType::f32);
   call(kernels_.pool_rows, "pool_rows",
-       PoolRowsArgs{.x = x.as<float>(),
+       PoolRowsArgs{.x = x.data(),
+                    .type = x.dtype(),
                     .starts = starts,
                     .skips = skips,
                     .kinds = kinds,
@@ -325,23 +405,23 @@ Tensor Ops::normalize_rows(const Tensor& x) {
   require_dense("normalize_rows", x);
   Tensor out = arena_.make(x.shape(), DType::f32);
   call(kernels_.normalize_rows, "normalize_rows",
-       NormalizeRowsArgs{x.as<float>(), out.as<float>(), x.dim(0), x.cols()});
+       NormalizeRowsArgs{x.data(), x.dtype(), out.as<float>(), x.dim(0), x.cols()});
   return out;
 }
 
 Tensor Ops::gelu(const Tensor& x) {
   require_dense("gelu", x);
-  Tensor out = arena_.make(x.shape(), DType::f32);
+  Tensor out = arena_.make(x.shape(), x.dtype());
   call(kernels_.gelu, "gelu",
-       ElementwiseArgs{x.as<float>(), out.as<float>(), x.shape().elements()});
+       ElementwiseArgs{x.data(), out.data(), x.dtype(), x.shape().elements()});
   return out;
 }
 
 Tensor Ops::tanh(const Tensor& x) {
   require_dense("tanh", x);
-  Tensor out = arena_.make(x.shape(), DType::f32);
+  Tensor out = arena_.make(x.shape(), x.dtype());
   call(kernels_.tanh, "tanh",
-       ElementwiseArgs{x.as<float>(), out.as<float>(), x.shape().elements()});
+       ElementwiseArgs{x.data(), out.data(), x.dtype(), x.shape().elements()});
   return out;
 }
 

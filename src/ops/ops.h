@@ -1,13 +1,16 @@
 // Ops: the vocabulary models are written in. One Ops is one device, one stream and one arena.
-// Not thread-safe: each executor makes its own. A returned tensor lives until the arena resets.
+// Not thread-safe: each executor makes its own. A returned tensor lives until the next pass begins.
+// Work may still be under way when a verb returns; to_host waits for it.
 //
 // Letters, everywhere: T tokens in the batch, B texts, D hidden, H heads, E head size, F mlp size,
 // V vocabulary, L labels. Batches are packed: [T, D] rows with the start of each text, never
-// padded.
+// padded. "A device's activations" are f32 on the CPU; elsewhere Kernels::activations says what.
+// Where a verb names no dtype, x may be f32 or the device's activations, and so is what it returns.
 #pragma once
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <span>
 
 #include "ops/kernels.h"
@@ -17,14 +20,22 @@ namespace winnow {
 
 class Ops {
  public:
-  Ops(const Kernels& kernels, ThreadPool& pool) : kernels_(kernels), stream_(pool) {}
+  Ops(const Kernels& kernels, ThreadPool& pool);
 
   Arena& arena() { return arena_; }
   const Kernels& kernels() const { return kernels_; }
+  Stream& stream() { return *stream_; }
+
+  // Before each pass: every tensor of the last one is given back.
+  void begin();
+
+  // x [R, D] in the process's memory and in f32; on the CPU x itself. Waits for the device. Alive
+  // until the next pass begins.
+  Tensor to_host(const Tensor& x);
 
   // The sum of rows of one to three tables: out[t] = sum_i table_i[index_i[t]].
   //   tables [*, D] f32, or f16, bf16, u8 or blocks dequantised as they are read; indices [T] each;
-  //   returns [T, D] f32.
+  //   returns [T, D] in the device's activations; summed in f32.
   // Throws kInvalidArgument when an index is outside its table.
   struct Lookup {
     const Table& table;
@@ -32,7 +43,8 @@ class Ops {
   };
   Tensor embed_sum(std::initializer_list<Lookup> lookups);
 
-  // act(x w^T + b). x [T, K] f32, w of K to N; returns [T, N] f32.
+  // act(x w^T + b). x [T, K], w of K to N; returns [T, N]: in f32 for f32 weights, else in the
+  // device's activations. Sums are in f32.
   // f32 weights: summed over k in order with fused multiply-add; f16 and bf16 ones too, widened
   // exactly. i8 weights: each row of x is
   // quantised to 8 bits with a scale and zero point of its own, products are exact. Blocks: rows of
@@ -45,8 +57,19 @@ class Ops {
   // linear's [T, N]. Throws kInvalidArgument when E does not divide N.
   Tensor linear_heads(const Tensor& x, const Linear& w, int64_t head_size);
 
+  // residual + x w^T + b: add(residual, linear(x, w)), rounded once where the device has it as one.
+  //   residual [T, N]; returns [T, N].
+  Tensor linear_add(const Tensor& x, const Linear& w, const Tensor& residual);
+
+  // act(x g^T) * (x u^T) for w of gate and up side by side, [2 F, K], marked as gated: the bits of
+  // gated(linear(x, w), act), but rounded once where the device has it as one. Returns [T, F].
+  Tensor linear_gated(const Tensor& x, const Linear& w, Activation activation);
+
+  // linear whose result is f32 on every device: what a sampler or a score reads.
+  Tensor logits(const Tensor& x, const Linear& w);
+
   // softmax(q k^T / sqrt(E)) v for each text and head, every query over all keys of its own text.
-  //   q [H, Tq, E], k and v [H, T, E] f32; q_starts and k_starts [B + 1]; returns [Tq, H * E] f32.
+  //   q [H, Tq, E], k and v [H, T, E]; q_starts and k_starts [B + 1]; returns [Tq, H * E].
   // window above 0: a text's query i sees its keys j with |i - j| <= window alone; it has the same
   // bits with any number of queries. Source: Vaswani et al. 2017, eq. 1; Beltagy et al. 2020.
   struct Texts {
@@ -58,8 +81,8 @@ class Ops {
   // Causal attention of new tokens over what their texts have so far: appends k and v to the cache,
   // then softmax(q k^T / sqrt(E)) v, each query over its text's keys up to its own position. Query
   // heads share kv heads in groups of H / K.
-  //   q [H, T, E], k and v [K, T, E] f32; texts.starts [B + 1]; texts.positions [T]: absolute, one
-  //   after the other in each text; texts.table: pages for all positions; returns [T, H * E] f32.
+  //   q [H, T, E], k and v [K, T, E]; texts.starts [B + 1]; texts.positions [T]: absolute, one
+  //   after the other in each text; texts.table: pages for all positions; returns [T, H * E].
   // A token's bits depend on its text's tokens alone: not on how many are computed at once, nor on
   // who wrote the earlier ones. Source: Kwon et al. 2023 (pages); Ainslie et al. 2023 (groups).
   struct CachedTexts {
@@ -70,7 +93,7 @@ class Ops {
                           const CachedTexts& texts);
 
   // The cosines, then the sines, of position * frequency for rotary embeddings: [T, 2 R], each
-  // times scale. The angle is an f32 product, as in transformers; frequencies [R].
+  // times scale. The angle is an f32 product, as in transformers; frequencies [R]. Returns f32.
   Tensor rope_angles(std::span<const int32_t> positions, std::span<const float> frequencies,
                      float scale = 1.0f);
 
@@ -78,11 +101,11 @@ class Ops {
   // [T, E]. Source: Su et al. 2021, eq. 34, in the half-split order of transformers.
   Tensor rope(const Tensor& x, const Tensor& angles);
 
-  // x / sqrt(mean(x^2) + eps) * weight over the last dimension: x [..., D] f32, weight [D].
-  // Source: Zhang & Sennrich 2019, eq. 4.
-  Tensor rms_norm(const Tensor& x, std::span<const float> weight, float eps);
+  // x / sqrt(mean(x^2) + eps) * weight over the last dimension: x [..., D], weight [D]; sums in
+  // f32. Source: Zhang & Sennrich 2019, eq. 4.
+  Tensor rms_norm(const Tensor& x, const Floats& weight, float eps);
 
-  // activation(x[:, :F]) * x[:, F:]: x [T, 2 F] f32 to [T, F]. Source: Shazeer
+  // activation(x[:, :F]) * x[:, F:]: x [T, 2 F] to [T, F]. Source: Shazeer
   // 2020.
   Tensor gated(const Tensor& x, Activation activation);
 
@@ -91,8 +114,8 @@ class Ops {
 
   // layer_norm(x + residual): y = x + residual; (y - mean) / sqrt(variance + eps) * weight + bias,
   // over each row.
-  //   x, residual [T, D] f32; weight, bias [D]; returns [T, D] f32. Variance is the biased one, in
-  //   two passes.
+  //   x, residual [T, D]; weight, bias [D]; returns [T, D]. In f32 within; variance is the biased
+  //   one, in two passes.
   // Source: Ba et al. 2016, eq. 4.
   Tensor add_layer_norm(const Tensor& x, const Tensor& residual, const Norm& norm, float eps);
   Tensor layer_norm(const Tensor& x, const Norm& norm, float eps);
@@ -103,12 +126,14 @@ class Ops {
 
   // Each text's rows as one, by every kind, side by side: x [T, D], starts [B + 1] to [B, kinds *
   // D]. skips [B]: so many rows at each text's start do not count (but the weights of kWeightedMean
-  // go on counting); empty: none. Sums in f32 in token order. A text without rows that count is 0.
+  // go on counting); empty: none. Sums in f32 in token order; returns f32. A text without rows that
+  // count is 0.
   // Source: sentence-transformers, modules/pooling.py.
   Tensor pool_rows(const Tensor& x, std::span<const int32_t> starts, std::span<const int32_t> skips,
                    std::span<const Pooling> kinds);
 
-  // Each row divided by its length: x / max(|x|, 1e-12). x [T, D]; sums of squares in f64 in order.
+  // Each row divided by its length: x / max(|x|, 1e-12). x [T, D]; sums of squares in f64; returns
+  // f32.
   Tensor normalize_rows(const Tensor& x);
 
   // x * Phi(x), the exact form by the error function. Any shape.
@@ -122,15 +147,22 @@ class Ops {
   void call(void (*kernel)(const Args&, Stream&), const char* verb, const Args& args) {
     if (kernel == nullptr)
       fail(Code::kUnsupported, verb, ": the device ", kernels_.device, " cannot do it yet");
-    kernel(args, stream_);
+    kernel(args, *stream_);
   }
-  Tensor linear_blocks(const Tensor& x, const Linear& w, Activation activation, int64_t block);
+  struct LinearForm {
+    Activation activation = Activation::kNone;
+    int64_t head_size = 0;  // 0: a matrix
+    const Tensor* residual = nullptr;
+    bool f32 = false;
+  };
+  Tensor linear_form(const char* verb, const Tensor& x, const Linear& w, const LinearForm& form);
+  Tensor make_heads(const Shape& shape, DType dtype);
   Tensor norm_rows(const char* verb, const Tensor& x, const Tensor* residual, const Norm& norm,
                    float eps);
 
   const Kernels& kernels_;
-  Stream stream_;
-  Arena arena_;
+  std::unique_ptr<Stream> stream_;
+  Arena arena_, host_arena_;
 };
 
 }  // namespace winnow

@@ -26,6 +26,7 @@ struct LinearSource {
     DType dtype;
   };
   std::vector<BlockRow> block_rows;  // [N]; empty when weight or quantized hold it
+  bool gated = false;  // its first half of rows is the gate of the second (Ops::linear_gated)
 };
 
 // What a device made of it; only its own kernels look inside.
@@ -37,17 +38,28 @@ class PackedLinear {
 
 struct Linear {
   int64_t in = 0, out = 0;
-  DType dtype = DType::f32;  // f32, f16, bf16, i8, or the blocks' (of its first row)
+  DType dtype = DType::f32;  // f32, f16, bf16, i8, f8, or the blocks' (of its first row)
   std::shared_ptr<const PackedLinear> packed;
+  bool gated = false;
+};
+
+// A vector in the device's memory.
+struct Floats {
+  const float* data = nullptr;
+  int64_t count = 0;
+  std::shared_ptr<const void> owner;  // keeps the memory alive
+
+  int64_t size() const { return count; }
 };
 
 // Layer norm's scale and shift, each [D].
 struct Norm {
-  std::vector<float> weight, bias;
+  Floats weight, bias;
 };
 
 // An embedding table [rows, D]: f32, f16, bf16, u8 where real = (stored - zero) * scale, or rows of
-// whole blocks (its shape counts elements). Borrows the checkpoint's memory.
+// whole blocks (its shape counts elements). Borrows the checkpoint's memory, or is the device's
+// own.
 struct Table {
   Tensor rows;
   float scale = 1.0f;

@@ -1,49 +1,61 @@
 #include "tensor/arena.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace winnow {
 namespace {
-constexpr int64_t kAlign = 64;  // a cache line and the widest vector
+constexpr int64_t kAlign = 256;  // the widest vector, a line of every cache, a bulk copy's unit
 constexpr int64_t kSmallestBlock = 1 << 20;
+
+bool within(const std::byte* p, const std::byte* start, int64_t bytes) {
+  return p >= start && p < start + bytes;
+}
 }  // namespace
 
-Tensor Arena::make(const Shape& shape, DType dtype) {
-  const int64_t bytes = (shape.elements() * size_of(dtype) + kAlign - 1) / kAlign * kAlign;
-  while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].bytes) ++block_, used_ = 0;
-  if (block_ == blocks_.size()) {
-    add_block(std::max(bytes, kSmallestBlock));
-    used_ = 0;
-  }
-  Tensor tensor(blocks_[block_].start + used_, shape, dtype);
-  used_ += bytes;
-  return tensor;
+Arena::~Arena() {
+  for (const Block& block : blocks_) memory_.release(block.start);
 }
 
-void Arena::add_block(int64_t bytes) {
-  Block block{std::unique_ptr<std::byte[]>(new std::byte[bytes + kAlign]), nullptr, bytes};
-  const auto address = reinterpret_cast<uintptr_t>(block.memory.get());
-  block.start = block.memory.get() + (kAlign - address % kAlign) % kAlign;
-  blocks_.push_back(std::move(block));
+// The first gap that is large enough, so that equal passes get equal addresses.
+std::byte* Arena::find_room(int64_t bytes) {
+  auto piece = pieces_.begin();
+  const auto take = [&](std::byte* at) {
+    pieces_.insert(piece, {at, bytes, made_++});
+    return at;
+  };
+  for (const Block& block : blocks_) {
+    std::byte* at = block.start;
+    for (; piece != pieces_.end() && within(piece->start, block.start, block.bytes); ++piece) {
+      if (piece->start - at >= bytes) return take(at);
+      at = piece->start + piece->bytes;
+    }
+    if (block.start + block.bytes - at >= bytes) return take(at);
+  }
+  const int64_t size = std::max(bytes, kSmallestBlock);
+  blocks_.push_back({static_cast<std::byte*>(memory_.allocate(size)), size});
+  return take(blocks_.back().start);
+}
+
+Tensor Arena::make(const Shape& shape, DType dtype) {
+  const int64_t bytes = shape.elements() * size_of(dtype);
+  return Tensor(find_room(std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign)), shape, dtype);
 }
 
 Tensor Arena::retain(Mark mark, const Tensor& last) {
-  require(last.row_stride() == last.cols(), "retain: want a dense tensor, got ", last.shape(),
-          " with stride ", last.row_stride());
-  block_ = mark.block, used_ = mark.used;
-  Tensor kept = make(last.shape(), last.dtype());
-  std::memmove(kept.data(), last.data(), last.shape().elements() * size_of(last.dtype()));
-  return kept;
+  std::erase_if(pieces_, [&](const Piece& piece) {
+    return piece.number >= mark.made && !within(last.as<std::byte>(), piece.start, piece.bytes);
+  });
+  return last;
 }
 
 void Arena::reset() {
-  if (blocks_.size() > 1) {
-    const int64_t bytes = reserved_bytes();
-    blocks_.clear();
-    add_block(bytes);
-  }
-  block_ = 0, used_ = 0;
+  pieces_.clear();
+  made_ = 0;
+  if (blocks_.size() <= 1) return;
+  const int64_t bytes = reserved_bytes();
+  for (const Block& block : blocks_) memory_.release(block.start);
+  blocks_.clear();
+  blocks_.push_back({static_cast<std::byte*>(memory_.allocate(bytes)), bytes});
 }
 
 int64_t Arena::reserved_bytes() const {

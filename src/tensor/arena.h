@@ -1,29 +1,33 @@
-// Memory for one forward pass: tensors are cut from it in order and all given back at once. Not
-// thread-safe.
+// Memory for one forward pass: tensors are cut from it and given back together. Not thread-safe.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
+#include "tensor/memory.h"
 #include "tensor/tensor.h"
 
 namespace winnow {
 
 class Arena {
  public:
-  // A tensor of undefined content, 64-byte aligned, alive until the arena rewinds to before it.
+  explicit Arena(Memory& memory = host_memory()) : memory_(memory) {}
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // A tensor of undefined content, 256-byte aligned, alive until the arena gives back what was made
+  // since a mark before it. Throws as Memory::allocate.
   Tensor make(const Shape& shape, DType dtype);
 
-  // A place to come back to.
+  // A moment to come back to.
   struct Mark {
-    size_t block = 0;
-    int64_t used = 0;
+    int64_t made = 0;
   };
-  Mark mark() const { return {block_, used_}; }
+  Mark mark() const { return {made_}; }
 
-  // Gives back everything made after the mark but one dense tensor, which is moved there: what a
-  // layer returns outlives what it needed on the way.
+  // Gives back everything made since the mark but the tensor `last`, which stays where it is: what
+  // a layer returns outlives what it needed on the way. No copy, so a device need not wait.
   Tensor retain(Mark mark, const Tensor& last);
 
   // Gives back everything. Memory is kept as one block of the largest pass so far, so the same pass
@@ -33,16 +37,20 @@ class Arena {
   int64_t reserved_bytes() const;
 
  private:
-  void add_block(int64_t bytes);
-
   struct Block {
-    std::unique_ptr<std::byte[]> memory;
-    std::byte* start;  // aligned
+    std::byte* start;
     int64_t bytes;
   };
+  struct Piece {  // what is in use
+    std::byte* start;
+    int64_t bytes, number;
+  };
+  std::byte* find_room(int64_t bytes);
+
+  Memory& memory_;
   std::vector<Block> blocks_;
-  size_t block_ = 0;
-  int64_t used_ = 0;  // of the current block
+  std::vector<Piece> pieces_;  // by address within a block, blocks one after the other
+  int64_t made_ = 0;
 };
 
 }  // namespace winnow

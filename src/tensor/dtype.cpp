@@ -11,7 +11,7 @@ struct Row {
   std::string_view name;
   int64_t bytes, elements = 1;
 };
-constexpr std::array<Row, 18> kRows{{{DType::f32, "f32", 4},
+constexpr std::array<Row, 19> kRows{{{DType::f32, "f32", 4},
                                      {DType::f16, "f16", 2},
                                      {DType::bf16, "bf16", 2},
                                      {DType::f64, "f64", 8},
@@ -28,7 +28,8 @@ constexpr std::array<Row, 18> kRows{{{DType::f32, "f32", 4},
                                      {DType::q8_0, "q8_0", 34, 32},
                                      {DType::q4_k, "q4_k", 144, 256},
                                      {DType::q5_k, "q5_k", 176, 256},
-                                     {DType::q6_k, "q6_k", 210, 256}}};
+                                     {DType::q6_k, "q6_k", 210, 256},
+                                     {DType::f8_e4m3, "f8_e4m3", 1}}};
 
 }  // namespace
 

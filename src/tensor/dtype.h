@@ -8,8 +8,9 @@
 
 namespace winnow {
 
-// The last eight are GGUF's block formats: a block holds 32 elements (q4_k, q5_k, q6_k: 256) and
-// their scales (tensor/blocks.h).
+// q4_0 to q6_k are GGUF's block formats: a block holds 32 elements (q4_k, q5_k, q6_k: 256) and
+// their scales (tensor/blocks.h). f8_e4m3: 4 bits of exponent, 3 of mantissa, no infinity, largest
+// 448 (Micikevicius et al. 2022).
 enum class DType {
   f32,
   f16,
@@ -28,7 +29,8 @@ enum class DType {
   q8_0,
   q4_k,
   q5_k,
-  q6_k
+  q6_k,
+  f8_e4m3
 };
 
 int64_t size_of(DType dtype);         // bytes an element, or of a block

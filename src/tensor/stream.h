@@ -1,5 +1,5 @@
-// Where kernels run: on the CPU, a pool of threads and each thread's scratch memory. One forward
-// pass at a time.
+// Where kernels run: on the CPU, a pool of threads and each thread's scratch memory; a device's own
+// kind holds its queue beside them. One forward pass at a time.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@ namespace winnow {
 class Stream {
  public:
   explicit Stream(ThreadPool& pool) : pool_(pool), scratch_(pool.threads()) {}
+  virtual ~Stream() = default;
 
   ThreadPool& pool() const { return pool_; }
 

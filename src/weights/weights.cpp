@@ -92,24 +92,34 @@ void Weights::append(LinearSource& source, std::string_view name, Form form) con
   source.out += n;
 }
 
-Linear Weights::linear(std::initializer_list<std::string_view> names) const {
-  if (!stay_as_they_lie(names)) return linear(names, linear_dtype_);
+LinearSource Weights::gather(std::initializer_list<std::string_view> names, Form form) const {
   LinearSource source;
-  for (const std::string_view name : names) append(source, name, Form::kBlocks);
+  for (const std::string_view name : names) append(source, name, form);
+  // Neighbours of which one is 8-bit and another is not: all of them from f32.
+  if (!source.quantized.empty() && !source.weight.empty()) return gather(names, Form::kF32);
+  return source;
+}
+
+Linear Weights::linear(std::initializer_list<std::string_view> names, bool gated) const {
+  const bool lie = stay_as_they_lie(names);
+  LinearSource source = gather(names, lie                          ? Form::kBlocks
+                                      : linear_dtype_ == DType::i8 ? Form::kI8
+                                                                   : Form::kF32);
+  source.gated = gated;
   const DType dtype = source.block_rows.empty() ? linear_dtype_ : source.block_rows[0].dtype;
   return pack(std::move(source), dtype);
 }
 
+Linear Weights::linear(std::initializer_list<std::string_view> names) const {
+  return linear(names, /*gated=*/false);
+}
+
+Linear Weights::linear_gated(std::initializer_list<std::string_view> names) const {
+  return linear(names, /*gated=*/true);
+}
+
 Linear Weights::linear(std::initializer_list<std::string_view> names, DType dtype) const {
-  LinearSource source;
-  for (const std::string_view name : names)
-    append(source, name, dtype == DType::i8 ? Form::kI8 : Form::kF32);
-  // Neighbours of which one is 8-bit and another is not: all of them from f32.
-  if (!source.quantized.empty() && !source.weight.empty()) {
-    source = {};
-    for (const std::string_view name : names) append(source, name, Form::kF32);
-  }
-  return pack(std::move(source), dtype);
+  return pack(gather(names, dtype == DType::i8 ? Form::kI8 : Form::kF32), dtype);
 }
 
 Linear Weights::pack(LinearSource source, DType dtype) const {
@@ -119,20 +129,21 @@ Linear Weights::pack(LinearSource source, DType dtype) const {
   return linear;
 }
 
-std::vector<float> Weights::vector(std::string_view name) const {
-  std::vector<float> values = to_f32(need(part(name, "weight"), 1));
-  record_->bytes += static_cast<int64_t>(values.size() * sizeof(float));
-  return values;
+std::vector<float> Weights::values(std::string_view name) const {
+  return to_f32(need(part(name, "weight"), 1));
 }
 
+Floats Weights::place(std::vector<float> values) const {
+  record_->bytes += static_cast<int64_t>(values.size() * sizeof(float));
+  return kernels_->place(std::move(values));
+}
+
+Floats Weights::vector(std::string_view name) const { return place(values(name)); }
+
 Norm Weights::norm(std::string_view name, bool with_bias) const {
-  Norm norm{to_f32(need(part(name, "weight"), 1)), {}};
-  if (with_bias)
-    norm.bias = to_f32(need(part(name, "bias"), 1));
-  else
-    norm.bias.assign(norm.weight.size(), 0.0f);
-  record_->bytes += static_cast<int64_t>((norm.weight.size() + norm.bias.size()) * sizeof(float));
-  return norm;
+  std::vector<float> weight = values(name), bias(weight.size(), 0.0f);
+  if (with_bias) bias = to_f32(need(part(name, "bias"), 1));
+  return {place(std::move(weight)), place(std::move(bias))};
 }
 
 Linear Weights::rows(std::string_view name, std::span<const int32_t> which) const {
@@ -158,6 +169,15 @@ Linear Weights::rows(std::string_view name, std::span<const int32_t> which) cons
 }
 
 Table Weights::table(std::string_view name) const {
+  Table table = lying_table(name);
+  if (kernels_->place_table)
+    table = kernels_->place_table(std::move(table), kernels_->activations, *kernels_->memory);
+  record_->bytes += table.rows.shape().elements() / block_elements(table.rows.dtype()) *
+                    size_of(table.rows.dtype());
+  return table;
+}
+
+Table Weights::lying_table(std::string_view name) const {
   const StoredTensor& stored = need(std::string(name) + ".weight", 2);
   const Quantization& q = stored.quantization;
   const bool plain =
@@ -166,7 +186,6 @@ Table Weights::table(std::string_view name) const {
   const bool kept = keep_blocks_ && (is_blocked(stored.dtype) || stored.dtype == DType::f16 ||
                                      stored.dtype == DType::bf16);
   if (!stored.transposed && stored.interleaved_heads == 0 && (plain || quantized || kept)) {
-    record_->bytes += stored.bytes;
     return {.rows = Tensor(const_cast<std::byte*>(stored.data), stored.shape,
                            stored.dtype),  // only ever read
             .scale = quantized ? q.scales[0] : 1.0f,
@@ -174,7 +193,6 @@ Table Weights::table(std::string_view name) const {
             .owner = checkpoint_};
   }
   auto values = std::make_shared<std::vector<float>>(to_f32(stored));
-  record_->bytes += static_cast<int64_t>(values->size() * sizeof(float));
   const Shape shape =
       stored.transposed ? Shape{stored.shape.dim(1), stored.shape.dim(0)} : stored.shape;
   return {

@@ -38,15 +38,21 @@ class Weights {
   Linear linear(std::string_view name) const { return linear({name}); }
   Linear linear(std::initializer_list<std::string_view> names) const;
   Linear linear(std::initializer_list<std::string_view> names, DType dtype) const;
+  // A gate and what it is multiplied with, each [F, K], or one tensor that holds both [2 F, K]: for
+  // Ops::linear_gated.
+  Linear linear_gated(std::initializer_list<std::string_view> names) const;
 
   // name.weight [D] and name.bias [D]; zeros instead of the latter where the layer has none.
   Norm norm(std::string_view name, bool with_bias = true) const;
-  // name.weight [D] alone: an RMS norm's, or the factors of rope_freqs.
-  std::vector<float> vector(std::string_view name) const;
+  // name.weight [D] alone: an RMS norm's.
+  Floats vector(std::string_view name) const;
+  // The same in the process's memory: what a model computes its settings from.
+  std::vector<float> values(std::string_view name) const;
   // The named rows of name.weight [N, K] as a product in f32: a few logits of a large head.
   Linear rows(std::string_view name, std::span<const int32_t> which) const;
   // name.weight [rows, D]: f32, 8-bit and (with keep_blocks) f16, bf16 and block tables are
-  // borrowed as they lie, others converted.
+  // borrowed as they lie, others converted; a device with memory of its own gets them in its own
+  // type.
   Table table(std::string_view name) const;
 
   // count layers built from scope(name.0), scope(name.1), ...
@@ -74,6 +80,10 @@ class Weights {
   enum class Form { kF32, kI8, kBlocks };
   void append(LinearSource& source, std::string_view name, Form form) const;
   Linear pack(LinearSource source, DType dtype) const;
+  LinearSource gather(std::initializer_list<std::string_view> names, Form form) const;
+  Linear linear(std::initializer_list<std::string_view> names, bool gated) const;
+  Floats place(std::vector<float> values) const;
+  Table lying_table(std::string_view name) const;
 
   std::shared_ptr<const Checkpoint> checkpoint_;
   const Kernels* kernels_;

@@ -55,7 +55,9 @@ std::vector<double> plain(const Text& x) {
 // Texts that are fed piece by piece: feed computes tokens [done, done + count) of each.
 struct Feeder {
   Feeder(Ops& ops, const std::vector<const Text*>& texts, int64_t pages)
-      : ops(ops), texts(texts), cache(1, texts[0]->kv_heads, texts[0]->size, pages) {}
+      : ops(ops),
+        texts(texts),
+        cache(ops.kernels(), 1, texts[0]->kv_heads, texts[0]->size, pages) {}
 
   // piece: texts and how many tokens of each. Returns rows of [count, H * E], text after text.
   std::vector<float> feed(const std::vector<std::pair<int, int64_t>>& pieces,
@@ -148,7 +150,7 @@ TEST_CASE("a text may go on behind a page that was copied from another") {
     Feeder shared(rig->ops, {&a}, 4);
     done = {0};
     shared.feed({{0, 40}}, done, {{0, 1}});
-    shared.cache.copy_page(1, 3);
+    shared.cache.copy_page(1, 3, rig->ops.stream());
     const std::vector<float> rest = shared.feed({{0, 20}}, done, {{0, 3}});
     CHECK(std::equal(rest.begin(), rest.end(), all.begin() + 40 * 4 * 32));
   }
@@ -167,7 +169,7 @@ TEST_CASE("attention_cached and the other verbs give the same bits on every inst
       const std::vector<float> values = test::values_of(t);
       got.insert(got.end(), values.begin(), values.end());
     };
-    keep(rig->ops.rms_norm(x.tensor, w.values, 1e-5f));
+    keep(rig->ops.rms_norm(x.tensor, rig->ops.kernels().place(w.values), 1e-5f));
     keep(rig->ops.gated(x.tensor, Activation::kSilu));
     keep(rig->ops.gated(x.tensor, Activation::kGelu));
     keep(rig->ops.add(x.tensor, y.tensor));
@@ -199,7 +201,8 @@ TEST_CASE("rms_norm, gated and add equal the plain loops") {
       const auto far = [](const Tensor& got, const std::vector<double>& want) {
         return test::farthest(test::values_of(got), want);
       };
-      CHECK(far(rig->ops.rms_norm(x.tensor, w.values, 1e-5f), norm) < 3e-6);
+      CHECK(far(rig->ops.rms_norm(x.tensor, rig->ops.kernels().place(w.values), 1e-5f), norm) <
+            3e-6);
       CHECK(far(rig->ops.gated(x.tensor, Activation::kSilu), gate) < 2e-5);
       CHECK(far(rig->ops.gated(x.tensor, Activation::kGelu), gelu_gate) < 1e-5);
       CHECK(far(rig->ops.add(x.tensor, y.tensor), sum) < 1e-6);

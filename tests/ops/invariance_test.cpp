@@ -41,7 +41,9 @@ TEST_CASE("every instruction set and thread count gives the same bits") {
                    w_down = f.kernels().pack_linear(down, dtype);
       const test::Heads heads(x, 3);
       Tensor h = f.attention(heads.tensor, heads.tensor, heads.tensor, {starts, starts});
-      h = f.add_layer_norm(h, x.tensor, Norm{weight.values, bias.values}, 1e-12f);
+      h = f.add_layer_norm(h, x.tensor,
+                           Norm{f.kernels().place(weight.values), f.kernels().place(bias.values)},
+                           1e-12f);
       h = f.linear(f.linear(h, w_up, Activation::kGelu), w_down);
       results.push_back(values_of(h));
     }

@@ -15,7 +15,8 @@ TEST_CASE("add_layer_norm equals the plain loop, with a residual and without") {
       CAPTURE(cols);
       const Matrix x(rows, cols, 1, 3.0f), residual(rows, cols, 2), weight(1, cols, 3),
           bias(1, cols, 4);
-      const Norm norm{weight.values, bias.values};
+      const Norm norm{rig->ops.kernels().place(weight.values),
+                      rig->ops.kernels().place(bias.values)};
       for (const bool with : {false, true}) {
         std::vector<double> want;
         for (int64_t r = 0; r < rows; ++r) {

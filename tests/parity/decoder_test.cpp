@@ -22,7 +22,7 @@ struct Reader {
         network(build_decoder(config, NextToken{}, weights(isa, keep_blocks))),
         pool(threads),
         ops(cpu_kernels(isa), pool),
-        cache(shape().layers, shape().kv_heads, shape().head_size, 64) {}
+        cache(ops.kernels(), shape().layers, shape().kv_heads, shape().head_size, 64) {}
 
   Weights weights(const std::string& isa, bool keep_blocks) const {
     return Weights(checkpoint, cpu_kernels(isa), DType::f32, keep_blocks);

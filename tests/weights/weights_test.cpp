@@ -21,7 +21,7 @@ struct Kept final : PackedLinear {
 Kernels keeping() {
   Kernels kernels;
   kernels.device = "none";
-  kernels.pack_linear = [](LinearSource source, DType dtype) {
+  kernels.pack = [](LinearSource source, DType dtype, Memory&) {
     Linear linear{.in = source.in, .out = source.out, .dtype = dtype, .packed = nullptr};
     linear.packed = std::make_shared<Kept>(std::move(source), dtype);
     return linear;

@@ -12,10 +12,12 @@ void append_to_pages(const CachedAttentionArgs& a, int64_t text) {
     const int64_t at = a.positions[t], in_page = at % kPageTokens;
     for (int64_t head = 0; head < a.kv_heads; ++head) {
       const int64_t page = (pages[at / kPageTokens] * a.kv_heads + head) * page_floats;
-      const float* k = a.k + (head * a.tokens + t) * size;
-      float* panel = a.cache.k + page + in_page / 16 * 16 * size + in_page % 16;
+      const float* k = static_cast<const float*>(a.k.data) + head * a.k.plane + t * a.k.row;
+      const float* v = static_cast<const float*>(a.v.data) + head * a.v.plane + t * a.v.row;
+      float* panel =
+          static_cast<float*>(a.cache.k) + page + in_page / 16 * 16 * size + in_page % 16;
       for (int64_t c = 0; c < size; ++c) panel[c * 16] = k[c];
-      std::copy_n(a.v + (head * a.tokens + t) * size, size, a.cache.v + page + in_page * width);
+      std::copy_n(v, size, static_cast<float*>(a.cache.v) + page + in_page * width);
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstring>
 
 #include "base/error.h"
 #include "ops/cpu/append_to_pages.h"
@@ -34,6 +35,10 @@ constexpr int64_t kMostRows = 96;  // more gains nothing: the panels have left L
 
 constexpr int64_t kRowGrain = 16;  // rows of a cheap kernel's task: a few microseconds
 int64_t row_grain(int64_t cols) { return std::max<int64_t>(kRowGrain, (1 << 14) / cols); }
+
+// The CPU's activations are f32 throughout.
+const float* floats(const void* p) { return static_cast<const float*>(p); }
+float* floats(void* p) { return static_cast<float*>(p); }
 
 int64_t round_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
@@ -106,11 +111,11 @@ void linear(const LinearArgs& a, Stream& stream) {
   const Cut cut(a.rows, w.panel_count, a.in * 4, *isa(), stream.pool().threads());
   cut.run(stream, [&](const Cut::Task& t, int worker) {
     cpu::LinearF32 args{
-        .x = a.x,
+        .x = floats(a.x),
         .x_stride = a.x_stride,
         .panels = w.panels.data(),
         .bias = w.bias.data(),
-        .out = {a.out, a.block, a.rows * a.block},
+        .out = {floats(a.out), a.block, a.rows * a.block},
         .k = a.in,
         .n = a.out_features,
         .act = act_of(a.activation),
@@ -126,14 +131,14 @@ void linear_i8(const LinearArgs& a, Stream& stream) {
   const Cut cut(a.rows, w.panel_count, w.k4 * 4, *isa(), stream.pool().threads());
   cut.run(stream, [&](const Cut::Task& t, int worker) {
     const cpu::LinearI8 args{
-        .x = a.x,
+        .x = floats(a.x),
         .x_stride = a.x_stride,
         .panels = w.panels.data(),
         .steps = w.i8_steps(),
         .w_sum = w.w_sum.data(),
         .w_scale = w.w_scale.data(),
         .bias = w.bias.data(),
-        .out = {a.out, a.block, a.rows * a.block},
+        .out = {floats(a.out), a.block, a.rows * a.block},
         .k = a.in,
         .k4 = w.k4,
         .n = a.out_features,
@@ -150,12 +155,12 @@ void linear_16bit(const LinearArgs& a, Stream& stream) {
   const Cut cut(a.rows, w.panel_count, a.in * 4, *isa(), stream.pool().threads());
   cut.run(stream, [&](const Cut::Task& t, int worker) {
     const cpu::Linear16Bit args{
-        .x = a.x,
+        .x = floats(a.x),
         .x_stride = a.x_stride,
         .panels = w.panels.data(),
         .bf16 = w.bf16,
         .bias = w.bias.data(),
-        .out = {a.out, a.block, a.rows * a.block},
+        .out = {floats(a.out), a.block, a.rows * a.block},
         .k = a.in,
         .n = a.out_features,
         .act = act_of(a.activation),
@@ -179,13 +184,13 @@ void attention(const AttentionArgs& a, Stream& stream) {
     const int64_t queries = a.q_starts[text + 1] - q, keys = a.k_starts[text + 1] - k;
     if (queries == 0) return;
     const int64_t scratch = cpu::attention_scratch_floats(keys, size) * 4;
-    isa()->attention_head({.q = a.q + (head * a.q_rows + q) * size,
-                           .k = a.k + (head * a.k_rows + k) * size,
-                           .v = a.v + (head * a.k_rows + k) * size,
-                           .out = a.out + q * width + head * size,
-                           .q_stride = size,
-                           .k_stride = size,
-                           .v_stride = size,
+    isa()->attention_head({.q = floats(a.q.data) + head * a.q.plane + q * a.q.row,
+                           .k = floats(a.k.data) + head * a.k.plane + k * a.k.row,
+                           .v = floats(a.v.data) + head * a.v.plane + k * a.v.row,
+                           .out = floats(a.out) + q * width + head * size,
+                           .q_stride = a.q.row,
+                           .k_stride = a.k.row,
+                           .v_stride = a.v.row,
                            .out_stride = width,
                            .queries = queries,
                            .keys = keys,
@@ -217,12 +222,12 @@ void cached_attention(const CachedAttentionArgs& a, Stream& stream) {
     const int64_t text = std::upper_bound(first.begin(), first.end(), piece) - first.begin() - 1;
     const int64_t begin = a.starts[text], rows = (a.starts[text + 1] - begin) * group;
     const int64_t page_floats = KvPages::page_floats(size);
-    const cpu::CachedHead args{.q = a.q + (head * group * a.tokens + begin) * size,
-                               .q_stride = a.tokens * size,
-                               .out = a.out + begin * width + head * group * size,
+    const cpu::CachedHead args{.q = floats(a.q.data) + head * group * a.q.plane + begin * size,
+                               .q_stride = a.q.plane,
+                               .out = floats(a.out) + begin * width + head * group * size,
                                .out_stride = width,
-                               .k = a.cache.k + head * page_floats,
-                               .v = a.cache.v + head * page_floats,
+                               .k = floats(a.cache.k) + head * page_floats,
+                               .v = floats(a.cache.v) + head * page_floats,
                                .page_stride = a.kv_heads * page_floats,
                                .pages = a.table.pages.data() + a.table.starts[text],
                                .group = group,
@@ -238,22 +243,30 @@ void cached_attention(const CachedAttentionArgs& a, Stream& stream) {
 
 template <const Isa* (*isa)()>
 void rms_norm(const RmsNormArgs& a, Stream& stream) {
-  const cpu::RmsNorm args{.x = a.x, .weight = a.weight, .out = a.out, .cols = a.cols, .eps = a.eps};
-  share(stream, a.rows, row_grain(a.cols),
+  const cpu::RmsNorm args{.x = floats(a.x.data),
+                          .weight = a.weight,
+                          .out = floats(a.out.data),
+                          .cols = a.cols,
+                          .eps = a.eps};
+  share(stream, a.planes * a.rows, row_grain(a.cols),
         [&](int64_t begin, int64_t end, int) { isa()->rms_norm(args, begin, end); });
 }
 
 template <const Isa* (*isa)()>
 void rope(const RopeArgs& a, Stream& stream) {
-  const cpu::Rope args{
-      .x = a.x, .angles = a.angles, .out = a.out, .tokens = a.tokens, .cols = a.cols};
+  const cpu::Rope args{.x = floats(a.x.data),
+                       .angles = a.angles,
+                       .out = floats(a.out.data),
+                       .tokens = a.tokens,
+                       .cols = a.cols};
   share(stream, a.planes * a.tokens, row_grain(a.cols),
         [&](int64_t begin, int64_t end, int) { isa()->rope(args, begin, end); });
 }
 
 template <const Isa* (*isa)()>
 void gated(const GatedArgs& a, Stream& stream) {
-  const cpu::Gated args{.x = a.x, .out = a.out, .cols = a.cols, .act = act_of(a.activation)};
+  const cpu::Gated args{
+      .x = floats(a.x), .out = floats(a.out), .cols = a.cols, .act = act_of(a.activation)};
   share(stream, a.rows, kRowGrain,
         [&](int64_t begin, int64_t end, int) { isa()->gated(args, begin, end); });
 }
@@ -261,17 +274,17 @@ void gated(const GatedArgs& a, Stream& stream) {
 template <const Isa* (*isa)()>
 void add(const AddArgs& a, Stream& stream) {
   share(stream, a.count, 1 << 14, [&](int64_t begin, int64_t end, int) {
-    isa()->add(a.x + begin, a.y + begin, a.out + begin, end - begin);
+    isa()->add(floats(a.x) + begin, floats(a.y) + begin, floats(a.out) + begin, end - begin);
   });
 }
 
 template <const Isa* (*isa)()>
 void add_layer_norm(const AddLayerNormArgs& a, Stream& stream) {
-  const cpu::AddLayerNorm args{.x = a.x,
-                               .residual = a.residual,
+  const cpu::AddLayerNorm args{.x = floats(a.x),
+                               .residual = floats(a.residual),
                                .weight = a.weight,
                                .bias = a.bias,
-                               .out = a.out,
+                               .out = floats(a.out),
                                .cols = a.cols,
                                .eps = a.eps};
   share(stream, a.rows, kRowGrain,
@@ -303,7 +316,7 @@ void embed_sum(const EmbedSumArgs& a, Stream& stream) {
   for (int32_t i = 0; i < kRowGrain; ++i) in_order[i] = i;
   share(stream, a.rows, kRowGrain, [&](int64_t begin, int64_t end, int worker) {
     cpu::EmbedSum part = args;
-    part.out = a.out + begin * a.cols;
+    part.out = floats(a.out) + begin * a.cols;
     auto* floats = static_cast<float*>(
         stream.scratch(worker, args.count * kRowGrain * a.cols * int64_t{sizeof(float)}));
     for (int i = 0; i < part.count; ++i) {
@@ -351,7 +364,7 @@ void pool_rows(const PoolRowsArgs& a, Stream& stream) {
   share(stream, static_cast<int64_t>(a.starts.size()) - 1, 1, [&](int64_t text, int64_t, int) {
     const int64_t first = a.starts[text], begin = first + (a.skips.empty() ? 0 : a.skips[text]);
     for (int64_t k = 0; k < kinds; ++k)
-      pool(a.x, a.cols, first, begin, a.starts[text + 1], a.kinds[k],
+      pool(floats(a.x), a.cols, first, begin, a.starts[text + 1], a.kinds[k],
            a.out + (text * kinds + k) * a.cols);
   });
 }
@@ -359,7 +372,7 @@ void pool_rows(const PoolRowsArgs& a, Stream& stream) {
 void normalize_rows(const NormalizeRowsArgs& a, Stream& stream) {
   share(stream, a.rows, kRowGrain, [&](int64_t begin, int64_t end, int) {
     for (int64_t row = begin; row < end; ++row) {
-      const float* x = a.x + row * a.cols;
+      const float* x = floats(a.x) + row * a.cols;
       double squares = 0;
       for (int64_t c = 0; c < a.cols; ++c) squares += double(x[c]) * x[c];
       const double length = std::max(std::sqrt(squares), 1e-12);
@@ -372,12 +385,12 @@ void normalize_rows(const NormalizeRowsArgs& a, Stream& stream) {
 template <const Isa* (*isa)()>
 void gelu(const ElementwiseArgs& a, Stream& stream) {
   share(stream, a.count, 1 << 14, [&](int64_t begin, int64_t end, int) {
-    isa()->gelu(a.x + begin, a.out + begin, end - begin);
+    isa()->gelu(floats(a.x) + begin, floats(a.out) + begin, end - begin);
   });
 }
 
 template <const Isa* (*isa)()>
-Linear pack_linear(LinearSource source, DType dtype) {
+Linear pack(LinearSource source, DType dtype, Memory&) {
   Linear linear{.in = source.in, .out = source.out, .dtype = dtype, .packed = nullptr};
   if (!source.block_rows.empty()) {
     linear.packed = cpu::pack_rows(std::move(source), linear.dtype);
@@ -388,10 +401,18 @@ Linear pack_linear(LinearSource source, DType dtype) {
   return linear;
 }
 
+void copy(void* to, const void* from, int64_t bytes, Stream&) { std::memcpy(to, from, bytes); }
+
+int64_t page_bytes(int64_t head_size) {
+  return KvPages::page_floats(head_size) * static_cast<int64_t>(sizeof(float));
+}
+
 template <const Isa* (*isa)()>
 const Kernels& table() {
   static const Kernels kernels{.device = std::string("cpu ") + isa()->name,
-                               .pack_linear = pack_linear<isa>,
+                               .copy = copy,
+                               .pack = pack<isa>,
+                               .page_bytes = page_bytes,
                                .linear = linear<isa>,
                                .linear_i8 = linear_i8<isa>,
                                .linear_16bit = linear_16bit<isa>,

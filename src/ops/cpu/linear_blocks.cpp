@@ -35,13 +35,13 @@ void linear_blocks(const Isa& isa, const LinearArgs& a, Act act, Stream& stream)
   const auto& w = static_cast<const PackedBlocks&>(*a.weight);
   const int64_t row_bytes = quantized_row_bytes(a.in);
   auto* x = static_cast<int8_t*>(stream.scratch(0, (a.rows + isa.block_row_tile) * row_bytes));
-  quantize(isa, {a.x, a.x_stride, x, a.rows, a.in}, stream);
+  quantize(isa, {static_cast<const float*>(a.x), a.x_stride, x, a.rows, a.in}, stream);
   const LinearBlocks args{.x = x,
                           .data = w.data.data(),
                           .panel_at = w.panel_at.data(),
                           .form = w.form.data(),
                           .bias = w.bias.data(),
-                          .out = {a.out, a.block, a.rows * a.block},
+                          .out = {static_cast<float*>(a.out), a.block, a.rows * a.block},
                           .rows = a.rows,
                           .k = a.in,
                           .n = a.out_features,

@@ -27,14 +27,17 @@ void rope_angles(const RopeAnglesArgs& a, Stream& stream) {
 }
 
 void gather_rows(const GatherRowsArgs& a, Stream&) {
-  float* out = a.out;
+  auto* out = static_cast<float*>(a.out.data);
   for (int64_t plane = 0; plane < a.planes; ++plane)
     for (const int32_t row : a.rows)
-      out = std::copy_n(a.x + (plane * a.x_rows + row) * a.cols, a.cols, out);
+      out = std::copy_n(static_cast<const float*>(a.x.data) + plane * a.x.plane + row * a.x.row,
+                        a.cols, out);
 }
 
 void tanh_of(const ElementwiseArgs& a, Stream&) {
-  for (int64_t i = 0; i < a.count; ++i) a.out[i] = std::tanh(a.x[i]);
+  const auto* x = static_cast<const float*>(a.x);
+  auto* out = static_cast<float*>(a.out);
+  for (int64_t i = 0; i < a.count; ++i) out[i] = std::tanh(x[i]);
 }
 
 }  // namespace winnow::cpu

@@ -1,0 +1,27 @@
+// The GPUs' kernels as tables.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ops/kernels.h"
+
+namespace winnow {
+
+// How many GPUs can be used; with none, why not: "built without CUDA", "no NVIDIA driver", ...
+struct CudaDevices {
+  int count = 0;
+  std::string why_none;
+};
+CudaDevices cuda_devices();
+
+// The table of one GPU; lives for ever. activations: f32 (for checking), f16 or bf16. Throws
+// kUnsupported saying what is missing: CUDA in this build, a driver, a GPU of this number.
+const Kernels& cuda_kernels(int ordinal, DType activations);
+
+// Kernel by kernel, what runs on that GPU, for `winnow doctor`.
+std::vector<std::pair<std::string, std::string>> cuda_kernel_report(int ordinal);
+
+}  // namespace winnow
