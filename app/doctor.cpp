@@ -13,6 +13,7 @@
 #include "hub/cache.h"
 #include "hub/known_models.h"
 #include "ops/cpu/cpu_kernels.h"
+#include "ops/cuda_kernels.h"
 
 namespace winnow {
 namespace {
@@ -71,6 +72,15 @@ std::string report_json(const Machine& machine, const Settings& settings,
   json.key("kernels").begin_object();
   for (const auto& [kernel, what] : kernel_report(best_isa())) json.member(kernel, what);
   json.end_object();
+  const CudaDevices gpus = cuda_devices();
+  if (gpus.count == 0) json.member("no_gpu", gpus.why_none);
+  json.key("gpus").begin_array();
+  for (int i = 0; i < gpus.count; ++i) {
+    json.begin_object();
+    for (const auto& [name, what] : cuda_kernel_report(i)) json.member(name, what);
+    json.end_object();
+  }
+  json.end_array();
   json.member("memory_bytes", machine.memory_bytes)
       .member("free_memory_bytes", machine.free_memory_bytes);
   json.member("memory_limit_bytes", machine.memory_limit_bytes);
@@ -97,6 +107,11 @@ void write_report(ResultStream& out, const Machine& machine, const Settings& set
   row("cpus", cat(machine.cpus, " usable by this process"));
   for (const auto& [kernel, what] : kernel_report(best_isa()))
     row("kernel", cat(kernel, ": ", what));
+  const CudaDevices gpus = cuda_devices();
+  for (int i = 0; i < gpus.count; ++i)
+    for (const auto& [name, what] : cuda_kernel_report(i))
+      row(cat("cuda:", i), cat(name, ": ", what));
+  if (gpus.count == 0) row("gpu", "none: " + gpus.why_none);
   row("memory", human_bytes(machine.memory_bytes) + ", " + human_bytes(machine.free_memory_bytes) +
                     " free" +
                     (machine.memory_limit_bytes > 0

@@ -53,10 +53,21 @@ void add_model_flags(CLI::App& command, ModelFlags& flags, const std::string& fa
 
 void add_compute_flags(CLI::App& command, ComputeFlags& flags) {
   command
-      .add_option("--dtype", flags.dtype,
-                  "What to compute in; auto is int8 where the file's weights are")
-      ->check(CLI::IsMember({"auto", "f32", "int8"}))
+      .add_option("--device", flags.device,
+                  "cpu, cuda (every GPU), cuda:0, cuda:0,1 ...; auto: GPUs where there are any")
+      ->type_name("DEVICE");
+  command
+      .add_option(
+          "--dtype", flags.dtype,
+          "What to compute in; auto is int8 on a CPU where the file's weights are, and on a "
+          "GPU f16, for decoders bf16")
+      ->check(CLI::IsMember(dtype_names()))
       ->type_name("TYPE");
+  command
+      .add_option("--max-memory", flags.max_memory,
+                  "Of each GPU's memory: a share as 0.8, which is what it is without, or a size as "
+                  "40G")
+      ->type_name("SIZE");
   command
       .add_option("--threads", flags.threads,
                   "Threads that compute; without it every CPU this process may use")
@@ -152,7 +163,10 @@ EngineOptions engine_options(const ModelEntry& model, const ComputeFlags& flags,
   EngineOptions options;
   options.folder = model_folder(model, settings, pull_absent);
   options.name = model.name.empty() ? served_name(model.place) : model.name;
+  options.device = flags.device.value_or(settings.device.value_or(options.device));
   options.dtype = flags.dtype.value_or(settings.dtype.value_or(options.dtype));
+  if (const auto& size = flags.max_memory ? flags.max_memory : settings.max_memory)
+    options.max_memory = parse_share(*size, flags.max_memory ? "--max-memory" : "max_memory");
   options.pooling = flags.pooling.value_or(settings.pooling.value_or(options.pooling));
   if (options.pooling == "auto") options.pooling = known_pooling(options.folder);
   options.task = flags.task.value_or(settings.task.value_or(options.task));

@@ -24,7 +24,7 @@ struct ModelFlags {
 // What the engine computes with; flags that are absent leave it to winnow.yaml, then to
 // EngineOptions.
 struct ComputeFlags {
-  std::optional<std::string> dtype, pooling;
+  std::optional<std::string> device, dtype, max_memory, pooling;
   std::optional<std::string> task, kv_cache;  // of decoders
   std::optional<int64_t> threads;
   Limits limits;
@@ -35,7 +35,7 @@ struct ComputeFlags {
 void add_config_flag(CLI::App& command, std::string& config);
 // -m, --pull and --config; the help names `fallback` as what is used without -m.
 void add_model_flags(CLI::App& command, ModelFlags& flags, const std::string& fallback);
-// --dtype and --threads.
+// --device, --dtype, --max-memory and --threads.
 void add_compute_flags(CLI::App& command, ComputeFlags& flags);
 // One flag for the limit of that name in limit_keys().
 void add_limit_flag(CLI::App& command, const std::string& name, Limits& limits);

@@ -44,7 +44,9 @@ class Reader {
         {"host", &s.host},
         {"port", &s.port, 0, 65535},
         {"threads", &s.threads, 1, 1024},
-        {"dtype", &s.dtype, 0, 0, {"auto", "f32", "int8"}},
+        {"device", &s.device},
+        {"dtype", &s.dtype, 0, 0, dtype_names()},
+        {"max_memory", &s.max_memory},
         {"pooling",
          &s.pooling,
          0,
@@ -72,6 +74,13 @@ class Reader {
               });
     for (std::optional<std::string>* place : {&s.reranker, &s.embedder, &s.generator})
       if (*place) *place = beside_file(**place);
+    if (s.max_memory) {
+      try {
+        parse_share(*s.max_memory, "max_memory");
+      } catch (const Error& error) {
+        wrong(root["max_memory"], error.what());
+      }
+    }
     if (s.kv_cache) {
       try {
         parse_size(*s.kv_cache, "kv_cache");
@@ -277,6 +286,19 @@ int64_t parse_size(std::string_view text, std::string_view name) {
   require(error == std::errc() && known && number > 0 && number <= INT64_MAX >> shift, name,
           ": want bytes, or a size as 512M or 2G, got \"", text, '"');
   return number << shift;
+}
+
+double parse_share(std::string_view text, std::string_view name) {
+  double share = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), share);
+  if (error == std::errc() && end == text.data() + text.size() && share > 0 && share <= 1)
+    return share;
+  return static_cast<double>(parse_size(text, name));
+}
+
+const std::vector<std::string>& dtype_names() {
+  static const std::vector<std::string> names{"auto", "f32", "f16", "bf16", "f8", "int8"};
+  return names;
 }
 
 ModelEntry parse_model_entry(std::string_view text) {

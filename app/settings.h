@@ -42,7 +42,7 @@ struct Settings {
   std::vector<ModelEntry> models;
   std::optional<std::string> reranker, embedder;  // what rerank and embed use without -m
   std::optional<std::string> generator;           // what chat and generate use without MODEL
-  std::optional<std::string> host, dtype, pooling, api_key;
+  std::optional<std::string> host, device, dtype, max_memory, pooling, api_key;
   std::optional<std::string> task, kv_cache;  // of decoders: what for; memory for keys and values
   std::optional<int64_t> port, threads;
   std::optional<bool> auto_truncate, return_documents, strict;
@@ -53,6 +53,12 @@ struct Settings {
 
 // "512M", "2G", "64K" (of 1024) or bytes. Throws kInvalidArgument, opened by `name`.
 int64_t parse_size(std::string_view text, std::string_view name);
+
+// A share of something, above 0 and up to 1, or else a size in bytes as parse_size. Throws as that.
+double parse_share(std::string_view text, std::string_view name);
+
+// What a dtype may be: EngineOptions::dtype.
+const std::vector<std::string>& dtype_names();
 
 // "NAME=FOLDER" or a place alone. Throws kInvalidArgument when either side of the sign is empty.
 ModelEntry parse_model_entry(std::string_view text);

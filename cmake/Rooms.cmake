@@ -4,9 +4,9 @@ function(winnow_room name)
   cmake_parse_arguments(ROOM "" "" "DEPS;LIBS;SOURCES" ${ARGN})
   add_library(winnow_${name} STATIC ${ROOM_SOURCES})
   target_include_directories(winnow_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
-  target_compile_options(winnow_${name} PRIVATE -Wall -Wextra
+  target_compile_options(winnow_${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall$<SEMICOLON>-Wextra>
     # GCC 12 warns of overlaps inside its own std::string that cannot be (its bug 105651, mended in 13).
-    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
+    $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)
   list(TRANSFORM ROOM_DEPS PREPEND winnow_)
   target_link_libraries(winnow_${name} PUBLIC ${ROOM_DEPS} PRIVATE ${ROOM_LIBS})
 endfunction()

@@ -38,8 +38,14 @@ struct Batcher::Place {
   size_t index;
 };
 
+// What became of a batch's text.
+struct Batcher::Computed {
+  Output output;
+  std::exception_ptr error;
+};
+
 struct Batcher::State {
-  std::unique_ptr<Executor> executor;
+  std::vector<std::unique_ptr<Executor>> executors;
   BatcherOptions options;
   std::shared_ptr<BatchObserver> observer;
   mutable std::mutex mutex;
@@ -50,7 +56,7 @@ struct Batcher::State {
   bool stop = false;
   int callers = 0;  // inside run: the state must outlive them
   std::condition_variable left;
-  std::thread thread;
+  std::vector<std::thread> threads;
 
   void forget(const Job& job) {  // takes what has not begun out of the counts
     for (size_t i = job.next; i < job.sequences.size(); ++i) {
@@ -60,11 +66,12 @@ struct Batcher::State {
   }
 };
 
-Batcher::Batcher(std::unique_ptr<Executor> executor, const BatcherOptions& options)
+Batcher::Batcher(std::vector<std::unique_ptr<Executor>> executors, const BatcherOptions& options)
     : state_(std::make_unique<State>()) {
-  state_->executor = std::move(executor);
+  state_->executors = std::move(executors);
   state_->options = options;
-  state_->thread = std::thread([this] { loop(); });
+  for (const auto& executor : state_->executors)
+    state_->threads.emplace_back([this, e = executor.get()] { loop(*e); });
 }
 
 Batcher::~Batcher() {
@@ -73,7 +80,7 @@ Batcher::~Batcher() {
     state_->stop = true;
   }
   state_->wake.notify_all();
-  state_->thread.join();
+  for (std::thread& thread : state_->threads) thread.join();
   std::unique_lock lock(state_->mutex);
   state_->left.wait(lock, [&] { return state_->callers == 0; });
 }
@@ -138,9 +145,8 @@ void Batcher::drop_late() {
   });
 }
 
-std::vector<Batcher::Place> Batcher::pack(PackedBatch& batch) {
-  const int64_t budget =
-      std::min(state_->options.max_batch_tokens, state_->executor->step_tokens());
+std::vector<Batcher::Place> Batcher::pack(PackedBatch& batch, const Executor& executor) {
+  const int64_t budget = std::min(state_->options.max_batch_tokens, executor.step_tokens());
   const Clock::time_point now = Clock::now();
   std::vector<Place> places;
   batch.clear();
@@ -167,56 +173,63 @@ std::vector<Batcher::Place> Batcher::pack(PackedBatch& batch) {
   return places;
 }
 
-void Batcher::deliver(const std::vector<Place>& places, std::vector<Output> outputs,
+// A text that failed fails its call, and what the call still has waiting.
+void Batcher::deliver(const std::vector<Place>& places, std::vector<Computed> computed,
                       double seconds) {
   for (size_t i = 0; i < places.size(); ++i) {
     Job& job = *places[i].job;
-    job.outputs[places[i].index] = std::move(outputs[i]);
-    job.compute_seconds += seconds;
-    ++job.finished;
+    if (computed[i].error) {
+      if (!job.error) job.error = computed[i].error;
+    } else {
+      job.outputs[places[i].index] = std::move(computed[i].output);
+      job.compute_seconds += seconds;
+      ++job.finished;
+    }
     if (job.ended()) job.done.notify_all();
   }
 }
 
-// A batch that failed fails each call that has a text in it, and what those calls still have
-// waiting.
-void Batcher::abandon(const std::vector<Place>& places, const std::exception_ptr& error) {
-  for (const Place& place : places) {
-    if (place.job->error) continue;
-    place.job->error = error;
-    place.job->done.notify_all();
+// Appends what became of each text of the batch.
+void Batcher::compute(Executor& executor, const PackedBatch& batch, std::vector<Computed>& out) {
+  try {
+    for (Output& output : executor.run(batch)) out.push_back({std::move(output), nullptr});
+    return;
+  } catch (const Error& error) {
+    if (error.code() != Code::kOverloaded || batch.texts() == 1) {
+      out.resize(out.size() + batch.texts(), {{}, std::current_exception()});
+      return;
+    }
+  } catch (...) {
+    out.resize(out.size() + batch.texts(), {{}, std::current_exception()});
+    return;
   }
+  const int64_t middle = batch.texts() / 2;
+  compute(executor, batch.part(0, middle), out);
+  compute(executor, batch.part(middle, batch.texts()), out);
 }
 
-void Batcher::loop() {
+void Batcher::loop(Executor& executor) {
   PackedBatch batch;
   std::unique_lock lock(state_->mutex);
   for (;;) {
     state_->wake.wait(lock, [&] { return state_->stop || !state_->jobs.empty(); });
     if (state_->stop) break;
     drop_late();
-    const std::vector<Place> places = pack(batch);
+    const std::vector<Place> places = pack(batch, executor);
     if (places.empty()) continue;
+    if (!state_->jobs.empty()) state_->wake.notify_one();  // there is work for another executor
     const std::shared_ptr<BatchObserver> observer = state_->observer;
     lock.unlock();
-    std::vector<Output> outputs;
-    std::exception_ptr error;
+    std::vector<Computed> computed;
     const Clock::time_point start = Clock::now();
-    try {
-      outputs = state_->executor->run(batch);
-    } catch (...) {
-      error = std::current_exception();
-    }
+    compute(executor, batch, computed);
     const double seconds = seconds_between(start, Clock::now());
     if (observer) observer->on_batch(batch.texts(), batch.tokens(), seconds);
     lock.lock();
     ++state_->stats.batches;
     state_->stats.batch_tokens += batch.tokens();
     state_->stats.sequences += batch.texts();
-    if (error)
-      abandon(places, error);
-    else
-      deliver(places, std::move(outputs), seconds);
+    deliver(places, std::move(computed), seconds);
   }
   for (const std::shared_ptr<Job>& job : state_->jobs) {
     job->error = std::make_exception_ptr(Error(Code::kCancelled, "the engine is stopping"));

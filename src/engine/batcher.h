@@ -1,8 +1,10 @@
-// The batcher: sequences of many callers into token-packed batches for one executor. Thread-safe.
+// The batcher: sequences of many callers into token-packed batches for executors, whichever is
+// free. Thread-safe.
 //
 // Each call's sequences wait as one job. A batch takes one sequence from each job in turn, as far
 // as its token budget goes, so a large job does not starve small ones. Nothing is padded, and no
-// sequence waits for company: a batch starts as soon as the executor is free.
+// sequence waits for company: a batch starts as soon as an executor is free. A batch for which a
+// device has no memory is computed in halves; only a text that alone is too large fails.
 #pragma once
 
 #include <atomic>
@@ -21,8 +23,9 @@ struct BatcherOptions {
 
 class Batcher {
  public:
-  Batcher(std::unique_ptr<Executor> executor, const BatcherOptions& options);
-  ~Batcher();  // ends after the batch in hand; calls still waiting throw kCancelled
+  // At least one executor; each has a thread of its own.
+  Batcher(std::vector<std::unique_ptr<Executor>> executors, const BatcherOptions& options);
+  ~Batcher();  // ends after the batches in hand; calls still waiting throw kCancelled
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
@@ -41,11 +44,13 @@ class Batcher {
   struct Place;
   struct State;
 
-  void loop();
+  struct Computed;
+
+  void loop(Executor& executor);
   void drop_late();
-  std::vector<Place> pack(PackedBatch& batch);
-  void deliver(const std::vector<Place>& places, std::vector<Output> outputs, double seconds);
-  void abandon(const std::vector<Place>& places, const std::exception_ptr& error);
+  std::vector<Place> pack(PackedBatch& batch, const Executor& executor);
+  void deliver(const std::vector<Place>& places, std::vector<Computed> computed, double seconds);
+  static void compute(Executor& executor, const PackedBatch& batch, std::vector<Computed>& out);
 
   std::unique_ptr<State> state_;
 };

@@ -9,8 +9,8 @@
 #include "engine/batcher.h"
 #include "engine/decoder_folder.h"
 #include "engine/decoder_runner.h"
+#include "engine/device.h"
 #include "engine/model_folder.h"
-#include "ops/cpu/cpu_kernels.h"
 
 namespace winnow {
 namespace {
@@ -25,13 +25,6 @@ bool has_8bit_weights(const Checkpoint& checkpoint) {
   for (const StoredTensor* t : checkpoint.tensors())
     if (t->transposed && !t->quantization.scales.empty()) return true;
   return false;
-}
-
-DType linear_dtype(const std::string& wish, const Checkpoint& checkpoint) {
-  if (wish == "auto") return has_8bit_weights(checkpoint) ? DType::i8 : DType::f32;
-  if (wish == "f32") return DType::f32;
-  require(wish == "int8", "dtype: want auto, f32 or int8, got ", wish);
-  return DType::i8;
 }
 
 // The folder's modules; a pooling that was asked for stands in their first place, or alone. Where
@@ -55,6 +48,9 @@ std::string name_of(const std::vector<Pooling>& pooling) {
   }
   return out;
 }
+
+// Executors of one GPU: while one's batch is computed, another's is packed, sent and delivered.
+constexpr int kTurns = 2;
 
 int threads_of(const EngineOptions& options) {
   return options.threads > 0 ? options.threads : usable_cpus();
@@ -144,8 +140,8 @@ struct Engine::Parts {
   ModelInfo info;
   std::shared_ptr<const Tokenizer> tokenizer;
   // One of the two: encoders, or a decoder.
-  Network network;
-  std::unique_ptr<Batcher> batcher;  // uses the network until it ends
+  std::vector<Network> networks;     // one a replica
+  std::unique_ptr<Batcher> batcher;  // uses the networks until it ends
   std::unique_ptr<DecoderRunner> decoder;
   std::shared_ptr<const ChatTemplate> chat;  // null: none
   std::optional<YesNoPrompt> prompt;         // yes/no rerankers
@@ -170,16 +166,19 @@ struct Engine::Parts {
   }
   bool is(ModelKind kind) const { return info.kind == kind; }
 
-  void load_encoder(const EngineOptions& options, const ModelFolder& folder, const Weights& weights,
-                    const Kernels& kernels);
+  void load_encoder(const EngineOptions& options, const ModelFolder& folder,
+                    const std::vector<Weights>& weights, const Device& device);
   void load_decoder(const EngineOptions& options, const ModelFolder& folder, const Weights& weights,
                     const Kernels& kernels);
 };
 
 void Engine::Parts::load_encoder(const EngineOptions& options, const ModelFolder& folder,
-                                 const Weights& weights, const Kernels& kernels) {
+                                 const std::vector<Weights>& weights, const Device& device) {
   bool defaulted = false;
-  network = build_network(folder.config, chosen_parts(options.pooling, folder, defaulted), weights);
+  for (const Weights& w : weights)
+    networks.push_back(
+        build_network(folder.config, chosen_parts(options.pooling, folder, defaulted), w));
+  const Network& network = networks.front();
   tokenizer = Tokenizer::from_folder(options.folder);
   info.architecture = network.architecture;
   info.kind = kind_of(network);
@@ -194,7 +193,12 @@ void Engine::Parts::load_encoder(const EngineOptions& options, const ModelFolder
   info.dimensions = network.classifier ? 0 : static_cast<int>(network.head->width());
   info.hidden_size = static_cast<int>(network.model->hidden_size());
   info.vocabulary = network.model->vocab_size();
-  batcher = std::make_unique<Batcher>(make_local_executor(network, kernels, threads_of(options)),
+  std::vector<std::unique_ptr<Executor>> executors;
+  for (size_t i = 0; i < networks.size(); ++i)
+    for (int turn = 0; turn < (device.gpu ? kTurns : 1); ++turn)
+      executors.push_back(make_local_executor(networks[i], *device.replicas[i],
+                                              device.gpu ? 1 : threads_of(options)));
+  batcher = std::make_unique<Batcher>(std::move(executors),
                                       BatcherOptions{.max_batch_tokens = options.max_batch_tokens,
                                                      .max_queue_tokens = options.max_queue_tokens});
 }
@@ -234,29 +238,31 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   auto parts = std::make_unique<Parts>();
   const std::shared_ptr<const Checkpoint> checkpoint = Checkpoint::open_folder(options.folder);
   const ModelFolder folder = read_model_folder(options.folder, *checkpoint);
-  const DType dtype = linear_dtype(options.dtype, *checkpoint);
-  const Kernels& kernels = cpu_kernels(options.isa.empty() ? best_isa() : options.isa);
-  const Weights weights(checkpoint, kernels, dtype, /*keep_blocks=*/options.dtype == "auto");
+  const Device device =
+      choose_device(options, is_decoder(folder.config), has_8bit_weights(*checkpoint));
+  std::vector<Weights> weights;
+  for (const Kernels* kernels : device.replicas)
+    weights.emplace_back(checkpoint, *kernels, device.linear, device.keep_blocks);
   ModelInfo& info = parts->info;
   info.folder = options.folder;
   info.name = options.name.empty()
                   ? std::filesystem::weakly_canonical(options.folder).filename().string()
                   : options.name;
-  info.dtype = dtype == DType::i8 ? "int8" : "f32";
+  info.dtype = device.dtype_name;
   info.prompts = folder.prompts;
   info.default_prompt = folder.default_prompt;
   info.max_batch_tokens = options.max_batch_tokens;
-  info.device = kernels.device;
+  info.device = device.name();
   if (is_decoder(folder.config))
-    parts->load_decoder(options, folder, weights, kernels);
+    parts->load_decoder(options, folder, weights.front(), device.kernels());
   else
-    parts->load_encoder(options, folder, weights, kernels);
+    parts->load_encoder(options, folder, weights, device);
   if (parts->tokenizer->vocab_size() > info.vocabulary)
     fail(Code::kCorrupt, options.folder, ": the tokenizer has ", parts->tokenizer->vocab_size(),
          " tokens, the model only ", info.vocabulary);
   if (options.max_length > 0) info.max_length = std::min(info.max_length, options.max_length);
-  info.parameters = weights.parameters();
-  info.weight_bytes = weights.bytes();
+  info.parameters = weights.front().parameters();
+  info.weight_bytes = weights.front().bytes();
 
   Encoded first = encode_tokens(parts->tokenizer->tokenize("warm up"), nullptr, *parts->tokenizer,
                                 {}, info.max_length);
@@ -293,7 +299,7 @@ void Engine::observe(std::shared_ptr<BatchObserver> observer) {
 RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
-  const bool late = parts_->network.multi.has_value();
+  const bool late = parts_->info.multi_dimensions > 0;
   if (!late)
     parts_->want(!parts_->is(ModelKind::kEmbedder) && !parts_->is(ModelKind::kGenerator),
                  "a re-ranker model");

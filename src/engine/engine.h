@@ -23,8 +23,14 @@ namespace winnow {
 struct EngineOptions {
   std::string folder;  // the model's files
   std::string name;    // the name it is served by; empty: the folder's last part
-  std::string dtype =
-      "auto";  // "f32", "int8", or "auto": int8 where the file's weights are, else f32
+  // "cpu", "cuda": every GPU, "cuda:0" or "cuda:0,2": those, a replica each; "auto": GPUs where
+  // there are any that can be used, else the CPU.
+  std::string device = "auto";
+  // "f32"; on a CPU "int8"; on GPUs "f16", "bf16", "f8"; "auto": on a CPU int8 where the file's
+  // weights are, else f32; on GPUs bf16 for decoders, else f16.
+  std::string dtype = "auto";
+  // Of a GPU's memory: bytes, or a share up to 1. Weights, batches and pages fit into it.
+  double max_memory = 0.8;
   std::string pooling = "auto";  // embedders: "cls", "mean" ... (name_of(Pooling)), or "auto": what
                                  // the folder's modules say, else "mean"
   std::string isa;  // "plain", "avx2", "avx512"; empty: the best that the processor has
@@ -59,7 +65,7 @@ struct SchedulerStats {
 struct ModelInfo {
   std::string name, folder, architecture;  // architecture: "BertForSequenceClassification"
   ModelKind kind;
-  std::string dtype;                // "f32" or "int8": what the linear layers compute in
+  std::string dtype;                // "f32", "int8", "f16" ...: what the linear layers compute in
   std::string pooling;              // "cls", "mean" ...; several: "cls+mean"; embedders only
   bool pooling_is_default = false;  // nothing says how to pool: sentence-transformers' default
   bool sparse = false;              // gives a weight for each token (bge-m3)
@@ -76,7 +82,7 @@ struct ModelInfo {
   int64_t parameters;
   int64_t weight_bytes;  // in memory, as packed
   int max_batch_tokens;
-  std::string device;  // "cpu avx512"
+  std::string device;  // "cpu avx512", "cuda:0 NVIDIA H100 80GB HBM3"; several: "…, …"
 };
 
 // Where a call's time went; filled on return, in seconds. Queue and compute are means over the
@@ -93,7 +99,7 @@ struct EngineStats {
   std::optional<SchedulerStats> decoder = {};
 };
 
-// Called once after each batch, from the engine's thread; must be quick.
+// Called once after each batch, from the threads of the engine, several at once; must be quick.
 struct BatchObserver {
   virtual ~BatchObserver() = default;
   virtual void on_batch(int64_t sequences, int64_t tokens, double seconds) = 0;

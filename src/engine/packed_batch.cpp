@@ -12,6 +12,20 @@ void PackedBatch::add(const Sequence& sequence) {
   outputs.push_back(sequence.outputs);
 }
 
+PackedBatch PackedBatch::part(int64_t begin, int64_t end) const {
+  PackedBatch out;
+  const auto tokens = [&](const std::vector<int32_t>& of) {
+    return std::vector<int32_t>(of.begin() + starts[begin], of.begin() + starts[end]);
+  };
+  out.ids = tokens(ids), out.types = tokens(types), out.positions = tokens(positions);
+  for (int64_t i = begin; i < end; ++i) {
+    out.starts.push_back(starts[i + 1] - starts[begin]);
+    out.prompts.push_back(prompts[i]);
+    out.outputs.push_back(outputs[i]);
+  }
+  return out;
+}
+
 void PackedBatch::clear() {
   ids.clear();
   types.clear();

@@ -17,6 +17,7 @@ struct PackedBatch {
 
   void add(const Sequence& sequence);
   void clear();
+  PackedBatch part(int64_t begin, int64_t end) const;  // its texts [begin, end)
   int64_t texts() const { return static_cast<int64_t>(starts.size()) - 1; }
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
 };

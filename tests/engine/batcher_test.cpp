@@ -21,6 +21,7 @@ struct Hand {
   int permits = 0, waiting = 0;
   std::vector<std::vector<int32_t>> batches;  // the first ids of each batch's texts
   bool fail_next = false;
+  int64_t memory = 1000;  // tokens; a larger batch does not fit
 
   void permit(int count) {
     std::lock_guard lock(mutex);
@@ -49,6 +50,7 @@ class HeldExecutor final : public Executor {
       out.push_back({static_cast<float>(firsts.back())});
     }
     hand_.batches.push_back(firsts);
+    if (batch.tokens() > hand_.memory) fail(Code::kOverloaded, "the device's memory is full");
     if (std::exchange(hand_.fail_next, false)) fail(Code::kInternal, "the device is on fire");
     return out;
   }
@@ -57,6 +59,12 @@ class HeldExecutor final : public Executor {
  private:
   Hand& hand_;
 };
+
+std::vector<std::unique_ptr<Executor>> held(Hand& hand, int count = 1) {
+  std::vector<std::unique_ptr<Executor>> out;
+  for (int i = 0; i < count; ++i) out.push_back(std::make_unique<HeldExecutor>(hand));
+  return out;
+}
 
 std::vector<Sequence> texts(int32_t first, int count, int length) {
   std::vector<Sequence> out;
@@ -80,8 +88,7 @@ struct Fixture {
   Hand hand;
   Batcher batcher;
   explicit Fixture(int64_t queue = 1000)
-      : batcher(std::make_unique<HeldExecutor>(hand),
-                {.max_batch_tokens = 50, .max_queue_tokens = queue}) {}
+      : batcher(held(hand), {.max_batch_tokens = 50, .max_queue_tokens = queue}) {}
   std::future<std::vector<Output>> call(std::vector<Sequence> s, Call c = {}) {
     return std::async(std::launch::async,
                       [this, s = std::move(s), c] { return batcher.run(s, c, nullptr); });
@@ -173,8 +180,7 @@ TEST_CASE("the end of the batcher answers those who wait") {
   std::future<std::vector<Output>> first, second;
   {
     Hand hand;
-    Batcher batcher(std::make_unique<HeldExecutor>(hand),
-                    {.max_batch_tokens = 10, .max_queue_tokens = 1000});
+    Batcher batcher(held(hand), {.max_batch_tokens = 10, .max_queue_tokens = 1000});
     first =
         std::async(std::launch::async, [&] { return batcher.run(texts(1, 1, 10), {}, nullptr); });
     hand.wait_for_batch();
@@ -190,4 +196,46 @@ TEST_CASE("the end of the batcher answers those who wait") {
   }
   CHECK(first.get()[0][0] == 1);
   CHECK(code_of(second) == Code::kCancelled);
+}
+
+TEST_CASE("a batch that the device has no memory for is computed in halves, down to single texts") {
+  Fixture f;
+  f.hand.memory = 20;
+  f.hand.permit(100);
+  const std::vector<Output> out = f.batcher.run(texts(3, 9, 10), {}, nullptr);
+  REQUIRE(out.size() == 9);
+  for (int i = 0; i < 9; ++i) CHECK(out[i][0] == 3 + i);
+  CHECK(f.hand.batches.front().size() == 5);
+  CHECK(f.hand.batches.back().size() <= 2);
+}
+
+TEST_CASE("only the call whose text cannot fit alone fails, and says so") {
+  Fixture f;
+  f.hand.memory = 20;
+  auto held = f.call(texts(1, 1, 10));  // keeps the executor while the others queue
+  f.hand.wait_for_batch();
+  auto good = f.call(texts(2, 2, 10));
+  f.wait_queued(2);
+  auto bad = f.call(texts(9, 1, 25));
+  f.wait_queued(3);
+  f.hand.permit(100);
+  CHECK(held.get()[0][0] == 1);
+  const std::vector<Output> out = good.get();
+  CHECK(out[0][0] == 2);
+  CHECK(out[1][0] == 3);
+  CHECK(code_of(bad) == Code::kOverloaded);
+}
+
+TEST_CASE("two executors work at the same time, and each call gets its own answers") {
+  Hand hand;
+  Batcher batcher(held(hand, 2), {.max_batch_tokens = 10, .max_queue_tokens = 1000});
+  auto call =
+      std::async(std::launch::async, [&] { return batcher.run(texts(4, 6, 10), {}, nullptr); });
+  for (;;) {
+    std::lock_guard lock(hand.mutex);
+    if (hand.waiting == 2) break;  // without both at work it never ends
+  }
+  hand.permit(100);
+  const std::vector<Output> out = call.get();
+  for (int i = 0; i < 6; ++i) CHECK(out[i][0] == 4 + i);
 }

@@ -3,7 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <mutex>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "tensor/memory.h"
 
@@ -26,6 +29,7 @@ Gpu find_gpu(int ordinal);
 class CudaMemory final : public Memory {
  public:
   explicit CudaMemory(Gpu gpu) : gpu_(std::move(gpu)) {}
+  ~CudaMemory() override;
 
   const Gpu& gpu() const { return gpu_; }
 
@@ -42,6 +46,8 @@ class CudaMemory final : public Memory {
  private:
   Gpu gpu_;
   std::atomic<int64_t> allocated_{0}, limit_{0};
+  std::mutex mutex_;
+  std::unordered_map<void*, int64_t> sizes_;
 };
 
 }  // namespace winnow::cuda

@@ -45,6 +45,7 @@ class CudaStream final : public Stream {
 
  private:
   const void* upload(const void* values, int64_t bytes);
+  void add_slab(int64_t bytes);
 
   struct Slab {  // pinned memory and its twin on the GPU
     std::byte *host = nullptr, *device = nullptr;

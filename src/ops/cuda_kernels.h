@@ -21,6 +21,12 @@ CudaDevices cuda_devices();
 // kUnsupported saying what is missing: CUDA in this build, a driver, a GPU of this number.
 const Kernels& cuda_kernels(int ordinal, DType activations);
 
+// Memory that winnow takes of one GPU: at most `bytes` (0: as much as there is), and what it has.
+// Asking for more throws kOverloaded.
+void cuda_memory_limit(int ordinal, int64_t bytes);
+int64_t cuda_memory_used(int ordinal);
+int64_t cuda_memory_total(int ordinal);
+
 // Kernel by kernel, what runs on that GPU, for `winnow doctor`.
 std::vector<std::pair<std::string, std::string>> cuda_kernel_report(int ordinal);
 

@@ -1,0 +1,149 @@
+// The tables of the GPUs' kernels, one a GPU and a type of activations.
+#include "ops/cuda_kernels.h"
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "base/error.h"
+#include "ops/cuda/attention.h"
+#include "ops/cuda/cuda_memory.h"
+#include "ops/cuda/cuda_stream.h"
+#include "ops/cuda/linear.h"
+#include "ops/cuda/paged_attention.h"
+#include "ops/cuda/rowwise.h"
+
+namespace winnow {
+namespace {
+
+// Whole waves of 128-row tiles for every product of the usual widths on 132 multiprocessors: four
+// times 4,224 rows at 1024 wide, three times 5,632 at 768, twice 8,448 at 512 and 384.
+constexpr int64_t kStepTokens = 16896;
+
+struct Place {
+  std::unique_ptr<cuda::CudaMemory> memory;
+  std::map<DType, std::unique_ptr<Kernels>> tables;
+};
+
+// One for the process: every model on a GPU shares its limit.
+struct Places {
+  std::mutex mutex;
+  std::map<int, Place> by_ordinal;
+};
+Places& places() {
+  static auto* all = new Places;  // never destroyed: streams may outlive statics
+  return *all;
+}
+
+// Under the lock.
+Place& place_of(Places& all, int ordinal) {
+  Place& place = all.by_ordinal[ordinal];
+  if (!place.memory) place.memory = std::make_unique<cuda::CudaMemory>(cuda::find_gpu(ordinal));
+  return place;
+}
+
+std::unique_ptr<Stream> make_stream(ThreadPool& pool, Memory& memory) {
+  return std::make_unique<cuda::CudaStream>(pool, static_cast<cuda::CudaMemory&>(memory));
+}
+
+void begin(Stream& stream) { cuda::of(stream).begin(); }
+
+std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations) {
+  const cuda::Gpu& gpu = memory.gpu();
+  auto kernels = std::make_unique<Kernels>();
+  Kernels& k = *kernels;
+  k.device = cat("cuda:", gpu.ordinal, ' ', gpu.name);
+  k.memory = &memory;
+  k.activations = activations;
+  k.heads_in_rows = true;
+  k.fused_linear = activations != DType::f32;
+  k.step_tokens = kStepTokens;
+  k.make_stream = make_stream;
+  k.begin = begin;
+  k.to_host = cuda::to_host;
+  k.copy = cuda::copy;
+  k.pack = cuda::pack;
+  k.place_table = cuda::place_table;
+  k.page_bytes = activations == DType::f32 ? cuda::page_bytes_32bit : cuda::page_bytes_16bit;
+  k.linear = cuda::linear_f32;
+  k.linear_16bit = cuda::linear_16bit;
+  k.linear_f8 = cuda::linear_f8;
+  k.attention = cuda::attention;
+  k.cached_attention = cuda::cached_attention;
+  k.add_layer_norm = cuda::add_layer_norm;
+  k.rms_norm = cuda::rms_norm;
+  k.rope_angles = cuda::rope_angles;
+  k.rope = cuda::rope;
+  k.gated = cuda::gated;
+  k.add = cuda::add;
+  k.embed_sum = cuda::embed_sum;
+  k.gather_rows = cuda::gather_rows;
+  k.pool_rows = cuda::pool_rows;
+  k.normalize_rows = cuda::normalize_rows;
+  k.gelu = cuda::gelu;
+  k.tanh = cuda::tanh;
+  return kernels;
+}
+
+}  // namespace
+
+CudaDevices cuda_devices() {
+  try {
+    cuda::find_gpu(0);
+  } catch (const Error& error) {
+    return {0, error.what()};
+  }
+  int count = 0;
+  cuda::check(cudaGetDeviceCount(&count), "cudaGetDeviceCount");
+  return {count, ""};
+}
+
+const Kernels& cuda_kernels(int ordinal, DType activations) {
+  require(activations == DType::f32 || activations == DType::f16 || activations == DType::bf16,
+          "cuda: want activations of f32, f16 or bf16, got ", activations);
+  Places& all = places();
+  std::lock_guard lock(all.mutex);
+  Place& place = place_of(all, ordinal);
+  std::unique_ptr<Kernels>& kernels = place.tables[activations];
+  if (!kernels) kernels = table(*place.memory, activations);
+  return *kernels;
+}
+
+void cuda_memory_limit(int ordinal, int64_t bytes) {
+  Places& all = places();
+  std::lock_guard lock(all.mutex);
+  place_of(all, ordinal).memory->limit(bytes);
+}
+
+int64_t cuda_memory_used(int ordinal) {
+  Places& all = places();
+  std::lock_guard lock(all.mutex);
+  return place_of(all, ordinal).memory->allocated_bytes();
+}
+
+int64_t cuda_memory_total(int ordinal) {
+  Places& all = places();
+  std::lock_guard lock(all.mutex);
+  return place_of(all, ordinal).memory->gpu().memory_bytes;
+}
+
+std::vector<std::pair<std::string, std::string>> cuda_kernel_report(int ordinal) {
+  const cuda::Gpu gpu = cuda::find_gpu(ordinal);
+  size_t free = 0, total = 0;
+  cuda::check(cudaSetDevice(ordinal), "cudaSetDevice");
+  cuda::check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  constexpr double kGib = 1 << 30;
+  const auto gib = [&](double bytes) {
+    return cat(static_cast<int64_t>(bytes / kGib * 10) / 10.0, " GiB");
+  };
+  return {{"gpu", cat(gpu.name, ", compute capability ", gpu.major, '.', gpu.minor, ", ",
+                      gpu.processors, " multiprocessors")},
+          {"memory", cat(gib(static_cast<double>(total)), ", ", gib(static_cast<double>(free)),
+                         " free; winnow takes up to 0.8 of it unless --max-memory says otherwise")},
+          {"dtypes", gpu.hopper() ? "f32, f16, bf16, f8" : "f32, f16, bf16"},
+          {"products", gpu.hopper() ? "own, wgmma" : "own, mma.sync"},
+          {"attention", gpu.hopper() ? "own, packed, wgmma" : "own, packed, mma.sync"}};
+}
+
+}  // namespace winnow
