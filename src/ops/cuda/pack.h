@@ -1,0 +1,33 @@
+// Parameters in the GPU's memory.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "ops/kernels.h"
+#include "ops/parameters.h"
+
+namespace winnow::cuda {
+
+// A linear layer's weights as the checkpoint orders them; of gated ones in 16 bits the rows take
+// turns: gate_0, up_0, gate_1, up_1, ... (in f32 the gates come first: linear and gated read
+// those).
+struct CudaLinear final : PackedLinear {
+  int64_t in = 0, out = 0;  // K, N
+  DType type = DType::f32;  // f32, f16 or bf16
+  bool interleaved = false;
+  std::shared_ptr<void> weight;  // [N, K]
+  std::shared_ptr<float> bias;   // [N], ordered as the rows; null: none
+
+  int64_t bytes() const override;
+};
+
+// dtype: f32, f16 or bf16, whatever the source holds: rounded to nearest even from the source's
+// exact values. Throws kUnsupported for another dtype, kInvalidArgument when the source's sizes
+// disagree, and what `memory` throws.
+Linear pack(LinearSource source, DType dtype, Memory& memory);
+
+// dtype as pack's; a table of u8 stays one, with its scale and zero.
+Table place_table(Table table, DType dtype, Memory& memory);
+
+}  // namespace winnow::cuda
