@@ -5,6 +5,7 @@
 #include <cublasLt.h>
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 #include <cuda_runtime.h>
 #include <dlfcn.h>
 
@@ -21,6 +22,7 @@
 
 #include "base/error.h"
 #include "ops/cuda/gemm.h"
+#include "ops/cuda/gemm_mma.h"
 
 using namespace winnow;        // NOLINT
 using namespace winnow::cuda;  // NOLINT
@@ -78,12 +80,15 @@ __global__ void reference(GemmArgs a, const int* rows, int row_count, double* ou
   if (i >= row_count * cols) return;
   const int64_t row = rows[i / cols], col = i % cols;
   const auto dot = [&](int64_t c) {
-    double sum = a.bias ? a.bias[c] : 0.;
+    double sum = 0;
     const T *x = static_cast<const T*>(a.x) + row * a.x_stride,
             *w = static_cast<const T*>(a.w) + c * a.k;
     for (int64_t k = 0; k < a.k; ++k)
       sum += static_cast<double>(static_cast<float>(x[k])) *
-             static_cast<double>(static_cast<float>(w[k]));
+             static_cast<double>(static_cast<float>(w[k])) *
+             (a.x_scales ? a.x_scales[row * (a.k / 128) + k / 128] : 1.f);
+    if (a.w_scales) sum *= a.w_scales[c];
+    if (a.bias) sum += a.bias[c];
     return sum;
   };
   const auto act = [&](double v) {
@@ -310,6 +315,100 @@ unsigned long long different(const void* a, const void* b, size_t bytes) {
   return n;
 }
 
+void positive(Buffer<float>& b, float scale, uint64_t seed) {
+  std::mt19937 random(seed);
+  std::vector<float> v(b.n);
+  for (float& x : v) x = scale * (0.25f + (random() % 1000) / 1000.f);
+  OK(cudaMemcpy(b.p, v.data(), b.n * 4, cudaMemcpyDefault));
+}
+
+// f8: against f64 of the stored numbers and scales; the units sum in fewer bits than f32.
+void checks_f8() {
+  int good = 0, all = 0;
+  uint64_t seed = 1000;
+  double worst_rel = 0;
+  for (int64_t m : {1, 130, 300, 4224})
+    for (const auto& [n, k, act, gated, f8_out] :
+         {std::tuple<int64_t, int64_t, Activation, bool, bool>{1024, 1024, Activation::kGelu, false,
+                                                               false},
+          {384, 4096, Activation::kNone, false, false},
+          {1792, 512, Activation::kSilu, true, false},
+          {1536, 384, Activation::kGelu, false, true}})
+      for (const GemmTile& t : gemm_tiles()) {
+        if (t.cols > 128 || (f8_out && t.cols != 128)) continue;
+        const int64_t cols = gated ? n / 2 : n;
+        Buffer<__nv_fp8_e4m3> x(m * k), w(n * k);
+        Buffer<float> xs(m * (k / 128)), ws(n), bias(n), os(m * (n / 128));
+        Buffer<char> out(m * cols * 2);
+        randomise(x, 40.f, ++seed), randomise(w, 40.f, ++seed), randomise(bias, 0.5f, ++seed);
+        positive(xs, 1 / 40.f, ++seed), positive(ws, 1 / 40.f / std::sqrt(float(k)), ++seed);
+        OK(cudaMemset(out.p, 0xFF, out.n));
+        OK(cudaMemset(os.p, 0xFF, os.n * 4));
+        GemmArgs a{x.p,
+                   k,
+                   w.p,
+                   bias.p,
+                   nullptr,
+                   0,
+                   out.p,
+                   cols,
+                   m,
+                   n,
+                   k,
+                   DType::f8_e4m3,
+                   f8_out ? DType::f8_e4m3 : DType::bf16,
+                   act,
+                   gated,
+                   xs.p,
+                   ws.p,
+                   f8_out ? os.p : nullptr};
+        gemm_by(t, a, nullptr);
+        OK(cudaDeviceSynchronize());
+        std::vector<int> rows;
+        for (int64_t r = 0; r < m; r += std::max<int64_t>(1, m / 50)) rows.push_back(r);
+        rows.push_back(m - 1);
+        Buffer<int> drows(rows.size());
+        Buffer<double> want(rows.size() * cols);
+        OK(cudaMemcpy(drows.p, rows.data(), rows.size() * 4, cudaMemcpyDefault));
+        reference<__nv_fp8_e4m3>
+            <<<(want.n + 127) / 128, 128>>>(a, drows.p, static_cast<int>(rows.size()), want.p);
+        OK(cudaDeviceSynchronize());
+        std::vector<double> wanted(want.n);
+        OK(cudaMemcpy(wanted.data(), want.p, want.n * 8, cudaMemcpyDefault));
+        std::vector<char> got(out.n);
+        std::vector<float> scales(os.n);
+        OK(cudaMemcpy(got.data(), out.p, out.n, cudaMemcpyDefault));
+        OK(cudaMemcpy(scales.data(), os.p, os.n * 4, cudaMemcpyDefault));
+        double num = 0, den = 0;
+        int64_t bad = 0;
+        for (size_t i = 0; i < rows.size(); ++i)
+          for (int64_t j = 0; j < cols; ++j) {
+            const size_t at = rows[i] * cols + j;
+            const double scale = f8_out ? scales[rows[i] * (n / 128) + j / 128] : 1;
+            const double g =
+                f8_out
+                    ? scale * double(float(reinterpret_cast<const __nv_fp8_e4m3*>(got.data())[at]))
+                    : double(float(reinterpret_cast<const __nv_bfloat16*>(got.data())[at]));
+            const double ref = wanted[i * cols + j];
+            num += (g - ref) * (g - ref), den += ref * ref;
+            const double step = f8_out ? std::abs(ref) / 15 + scale * 2e-3 : std::abs(ref) * 4e-3;
+            if (!(std::abs(g - ref) <= step + 3e-3) && bad++ < 3)
+              std::printf("  first bad f8 %dx%d row %d col %ld got %g want %g\n", t.rows, t.cols,
+                          rows[i], long(j), g, ref);
+          }
+        const double rel = std::sqrt(num / den);
+        if (!f8_out) worst_rel = std::max(worst_rel, rel);
+        if (bad || !(rel < (f8_out ? 4e-2 : 4e-3)))
+          std::printf("BAD f8 %dx%d m %ld n %ld k %ld %s rel %.2e bad %ld\n", t.rows, t.cols,
+                      long(m), long(n), long(k), f8_out ? "to f8" : "", rel, long(bad));
+        else
+          ++good;
+        ++all;
+      }
+  std::printf("check f8: %d of %d products right, worst relative norm to bf16 %.2e\n", good, all,
+              worst_rel);
+}
+
 void bits() {
   // f32 sums of every tile and of mma.sync against the first tile's
   for (const auto& [m, n, k] :
@@ -327,6 +426,11 @@ void bits() {
       OK(cudaMemset(b.p, 0xFF, b.n * 4));
       gemm_by(t, args, nullptr);
       std::printf(" %s %llu", tile_name(t).c_str(), different(a.p, b.p, a.n * 4));
+    }
+    for (bool wide : {false, true}) {
+      OK(cudaMemset(b.p, 0xFF, b.n * 4));
+      gemm_mma_by(wide, args, nullptr);
+      std::printf(" mma %s %llu", wide ? "wide" : "narrow", different(a.p, b.p, a.n * 4));
     }
     for (int step : {16, 8}) {
       OK(cudaMemset(b.p, 0xFF, b.n * 4));
@@ -601,6 +705,7 @@ int main(int argc, char** argv) {
     const std::string what = argv[i];
     try {
       if (what == "check") checks();
+      if (what == "check8") checks_f8();
       if (what == "bits") bits();
       if (what == "speed") speed(false, false);
       if (what == "tiles") speed(true, false);

@@ -5,11 +5,12 @@
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <cstdint>
 #include <type_traits>
 
-#include "ops/kernels.h"
+#include "ops/cuda/gemm.h"
 
 namespace winnow::cuda {
 
@@ -109,7 +110,26 @@ struct Epilogue {
   int m, n;
   Activation activation;
   bool gated, out_f32;
+  const float *x_scales, *w_scales;
+  float* out_scales;
+  int k;
 };
+inline Epilogue epilogue_of(const GemmArgs& a) {
+  return {a.bias,
+          a.residual,
+          a.residual_stride,
+          a.out,
+          a.out_stride,
+          static_cast<int>(a.m),
+          static_cast<int>(a.n),
+          a.activation,
+          a.gated,
+          a.out_type == DType::f32,
+          a.x_scales,
+          a.w_scales,
+          a.out_scales,
+          static_cast<int>(a.k)};
+}
 
 // Up to 64 columns of a warp's 16 rows: what is added to them, fetched ahead of use.
 template <int kCols>
@@ -159,6 +179,48 @@ __device__ __forceinline__ void add_residual(const Epilogue& e, const Addends<kC
     const float2 pair = unpack<T>(a.residual[i]);
     v[2 * i] += pair.x;
     v[2 * i + 1] += pair.y;
+  }
+}
+
+// By the scales of w's rows. col: of the lane's first value.
+template <int kCols>
+__device__ __forceinline__ void scale_columns(const Epilogue& e, int col, float* v) {
+#pragma unroll
+  for (int j = 0; j < kCols / 8; ++j) {
+    const float2 scale = col + 8 * j < e.n
+                             ? *reinterpret_cast<const float2*>(e.w_scales + col + 8 * j)
+                             : make_float2(0, 0);
+    v[4 * j] *= scale.x;
+    v[4 * j + 1] *= scale.y;
+    v[4 * j + 2] *= scale.x;
+    v[4 * j + 3] *= scale.y;
+  }
+}
+
+// 128 columns of a warp's 16 rows as f8 over their largest / 448, which goes to out_scales. packed
+// afterwards is what 64 columns of 16 bits are: a lane's words of units of 16 bytes.
+__device__ __forceinline__ void quantise_128(const Epilogue& e, const float* v, int row, int col,
+                                             int lane, uint32_t (&packed)[16]) {
+#pragma unroll
+  for (int h = 0; h < 2; ++h) {
+    float most = 0;
+#pragma unroll
+    for (int j = 0; j < 16; ++j)
+      most = max_or_nan(most, max_or_nan(fabsf(v[4 * j + 2 * h]), fabsf(v[4 * j + 2 * h + 1])));
+    most = max_or_nan(most, __shfl_xor_sync(0xFFFFFFFF, most, 1));
+    most = max_or_nan(most, __shfl_xor_sync(0xFFFFFFFF, most, 2));
+    const float inverse = most > 0 ? 448.f / most : 0.f;
+    if (lane % 4 == 0 && row + 8 * h < e.m && col < e.n)
+      e.out_scales[int64_t{row + 8 * h} * (e.n / 128) + col / 128] = most / 448.f;
+#pragma unroll
+    for (int u = 0; u < 8; ++u) {
+      const float* a = v + 8 * u + 2 * h;
+      const uint32_t low = __nv_cvt_float2_to_fp8x2(make_float2(a[0] * inverse, a[1] * inverse),
+                                                    __NV_SATFINITE, __NV_E4M3);
+      const uint32_t high = __nv_cvt_float2_to_fp8x2(make_float2(a[4] * inverse, a[5] * inverse),
+                                                     __NV_SATFINITE, __NV_E4M3);
+      packed[2 * u + h] = pair_up(low | high << 16, lane);
+    }
   }
 }
 

@@ -1,11 +1,12 @@
-// wgmma: the products of a warp group, d[64, kN] += a[64, 16] b[kN, 16]^T, both operands in shared
-// memory (matrix_descriptor), f32 sums. Lane l of warp w holds in d[4 j + 2 h + e] row
+// wgmma: the products of a warp group, d[64, kN] += a[64, K] b[kN, K]^T, K 32 bytes (16 elements of
+// two bytes, 32 of one), both operands in shared memory (matrix_descriptor), f32 sums. Lane l of warp w holds in d[4 j + 2 h + e] row
 // 16 w + 8 h + l / 4, column 8 j + 2 (l % 4) + e. `add` false: d is overwritten.
 // Long because the instruction names each of its registers.
 #pragma once
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <cuda_fp8.h>
 
 #include <cstdint>
 #include <type_traits>
@@ -78,50 +79,67 @@ namespace winnow::cuda {
 template <typename T, int kN>
 __device__ __forceinline__ void wgmma(float (&d)[kN / 2], uint64_t a, uint64_t b, bool add) {
   constexpr bool kHalf = std::is_same_v<T, __half>;
+  constexpr bool kEight = std::is_same_v<T, __nv_fp8_e4m3>;
   if constexpr (kN == 8) {
-    if constexpr (kHalf)
+    if constexpr (kEight)
+      WINNOW_WGMMA_8("wgmma.mma_async.sync.aligned.m64n8k32.f32.e4m3.e4m3", "");
+    else if constexpr (kHalf)
       WINNOW_WGMMA_8("wgmma.mma_async.sync.aligned.m64n8k16.f32.f16.f16", ", 0, 0");
     else
       WINNOW_WGMMA_8("wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16", ", 0, 0");
   }
   else if constexpr (kN == 16) {
-    if constexpr (kHalf)
+    if constexpr (kEight)
+      WINNOW_WGMMA_16("wgmma.mma_async.sync.aligned.m64n16k32.f32.e4m3.e4m3", "");
+    else if constexpr (kHalf)
       WINNOW_WGMMA_16("wgmma.mma_async.sync.aligned.m64n16k16.f32.f16.f16", ", 0, 0");
     else
       WINNOW_WGMMA_16("wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16", ", 0, 0");
   }
   else if constexpr (kN == 32) {
-    if constexpr (kHalf)
+    if constexpr (kEight)
+      WINNOW_WGMMA_32("wgmma.mma_async.sync.aligned.m64n32k32.f32.e4m3.e4m3", "");
+    else if constexpr (kHalf)
       WINNOW_WGMMA_32("wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16", ", 0, 0");
     else
       WINNOW_WGMMA_32("wgmma.mma_async.sync.aligned.m64n32k16.f32.bf16.bf16", ", 0, 0");
   }
   else if constexpr (kN == 64) {
-    if constexpr (kHalf)
+    if constexpr (kEight)
+      WINNOW_WGMMA_64("wgmma.mma_async.sync.aligned.m64n64k32.f32.e4m3.e4m3", "");
+    else if constexpr (kHalf)
       WINNOW_WGMMA_64("wgmma.mma_async.sync.aligned.m64n64k16.f32.f16.f16", ", 0, 0");
     else
       WINNOW_WGMMA_64("wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16", ", 0, 0");
   }
   else if constexpr (kN == 96) {
-    if constexpr (kHalf)
+    if constexpr (kEight)
+      WINNOW_WGMMA_96("wgmma.mma_async.sync.aligned.m64n96k32.f32.e4m3.e4m3", "");
+    else if constexpr (kHalf)
       WINNOW_WGMMA_96("wgmma.mma_async.sync.aligned.m64n96k16.f32.f16.f16", ", 0, 0");
     else
       WINNOW_WGMMA_96("wgmma.mma_async.sync.aligned.m64n96k16.f32.bf16.bf16", ", 0, 0");
   }
   else if constexpr (kN == 128) {
-    if constexpr (kHalf)
+    if constexpr (kEight)
+      WINNOW_WGMMA_128("wgmma.mma_async.sync.aligned.m64n128k32.f32.e4m3.e4m3", "");
+    else if constexpr (kHalf)
       WINNOW_WGMMA_128("wgmma.mma_async.sync.aligned.m64n128k16.f32.f16.f16", ", 0, 0");
     else
       WINNOW_WGMMA_128("wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16", ", 0, 0");
   }
   else if constexpr (kN == 192) {
-    if constexpr (kHalf)
+    if constexpr (kEight)
+      WINNOW_WGMMA_192("wgmma.mma_async.sync.aligned.m64n192k32.f32.e4m3.e4m3", "");
+    else if constexpr (kHalf)
       WINNOW_WGMMA_192("wgmma.mma_async.sync.aligned.m64n192k16.f32.f16.f16", ", 0, 0");
     else
       WINNOW_WGMMA_192("wgmma.mma_async.sync.aligned.m64n192k16.f32.bf16.bf16", ", 0, 0");
   }
   else if constexpr (kN == 256) {
-    if constexpr (kHalf)
+    if constexpr (kEight)
+      WINNOW_WGMMA_256("wgmma.mma_async.sync.aligned.m64n256k32.f32.e4m3.e4m3", "");
+    else if constexpr (kHalf)
       WINNOW_WGMMA_256("wgmma.mma_async.sync.aligned.m64n256k16.f32.f16.f16", ", 0, 0");
     else
       WINNOW_WGMMA_256("wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16", ", 0, 0");
