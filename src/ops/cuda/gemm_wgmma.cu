@@ -1,0 +1,537 @@
+// The product on Hopper (compute capability 9.0).
+//
+// A block is a loader warp, which has the tensor copy engine fill a ring of slices (64 of k of the
+// tile's rows of x and of w), and one or two warp groups of 64 rows each, which multiply them.
+// Blocks stay and walk over tiles; a cluster of two blocks walks over pairs of tiles that have
+// their rows of x or of w in common, and each block loads half of what they share for both. The
+// second warp group runs two slices behind the first, so that one of the two multiplies while the
+// other finishes its rows: bias, activation and residual in registers, then through a swizzled
+// corner of shared memory, a warp at a time, to the copy engine.
+#include <cuda.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+
+#include "base/error.h"
+#include "ops/cuda/epilogue.cuh"
+#include "ops/cuda/gemm.h"
+#include "ops/cuda/gemm_mma.h"
+#include "ops/cuda/gemm_plain.h"
+#include "ops/cuda/hopper.cuh"
+#include "ops/cuda/wgmma.cuh"
+
+namespace winnow::cuda {
+namespace {
+
+constexpr int kSliceBytes = 128;   // of k
+constexpr int kStoreCols = 64;     // a warp's corner: 16 rows of 64 columns
+constexpr int kCorner = 16 * 128;  // bytes
+constexpr int kLag = 2;            // slices the second warp group is behind
+
+struct Walk {
+  int slices;            // of k
+  int m_tiles, n_tiles;  // of the output
+  int items;             // tiles, or pairs of tiles
+};
+
+struct Tile {
+  int row, col;   // in tiles
+  bool shares_w;  // the pair has w in common, else x
+};
+
+// Tiles in an order that keeps what is loaded at one time close together: bands of eight rows.
+__device__ __forceinline__ void in_bands(int item, int rows, int cols, int* row, int* col) {
+  constexpr int kBand = 8;
+  const int band = item / (kBand * cols), inside = item % (kBand * cols);
+  const int height = min(kBand, rows - band * kBand);
+  *row = band * kBand + inside % height;
+  *col = inside / height;
+}
+
+template <int kCluster>
+__device__ __forceinline__ Tile tile_of(const Walk& walk, int item, int rank) {
+  Tile tile{0, 0, true};
+  if constexpr (kCluster == 1) {
+    in_bands(item, walk.m_tiles, walk.n_tiles, &tile.row, &tile.col);
+  } else {
+    const int pairs = walk.m_tiles / 2 * walk.n_tiles;
+    if (item < pairs) {
+      in_bands(item, walk.m_tiles / 2, walk.n_tiles, &tile.row, &tile.col);
+      tile.row = 2 * tile.row + rank;
+    } else {  // the odd row of tiles, in pairs of columns
+      tile = {walk.m_tiles - 1, 2 * (item - pairs) + rank, false};
+    }
+  }
+  return tile;
+}
+
+template <int kRows, int kCols, int kStages>
+struct Ring {
+  static constexpr int kWarps = kRows / 16;
+  static constexpr int kBytesX = kRows * 128, kBytesW = kCols * 128;
+  static constexpr int kX = 0;
+  static constexpr int kW = kStages * kBytesX;
+  static constexpr int kCorners = kW + kStages * kBytesW;
+  static constexpr int kFull = kCorners + (kCols >= kStoreCols ? kWarps * 2 * kCorner : 0);
+  static constexpr int kEmpty = kFull + 8 * kStages;
+  static constexpr int kBytes = kEmpty + 8 * kStages + 1024;  // the base is aligned in the kernel
+  static_assert(kBytes <= 227 * 1024);
+};
+
+// The rows of one warp, sums to out.
+template <typename In, typename T, int kCols>
+__device__ __forceinline__ void finish(const Epilogue& e, bool staged, const CUtensorMap* map_out,
+                                       float (&d)[kCols / 2], int row, int col, uint32_t corners,
+                                       int lane) {
+  constexpr bool kEight = std::is_same_v<In, __nv_fp8_e4m3>;
+  constexpr int kWidth = kCols < 64 ? kCols : 64;
+  const int lane_row = row + lane / 4, lane_col = col + 2 * (lane % 4);
+  if constexpr (kCols < kStoreCols) staged = false;
+  if (!staged) {
+    products_wait<0>();
+#pragma unroll
+    for (int c = 0; c < kCols / kWidth; ++c) {
+      if constexpr (kEight) scale_columns<kWidth>(e, lane_col + kWidth * c, d + kWidth / 2 * c);
+      finish_direct<T, kWidth>(e, d + kWidth / 2 * c, lane_row, lane_col + kWidth * c, lane);
+    }
+    return;
+  }
+  if constexpr (kCols >= kStoreCols) {
+    Addends<64> addends;
+    addends.fetch(e, lane_row, lane_col);
+    products_wait<0>();
+    uint32_t packed[16];
+    const int store_col = e.gated ? col / 2 : col;
+    const int store_cols = kEight && e.out_scales ? 128 : 64;
+#pragma unroll
+    for (int c = 0; c < kCols / 64; ++c) {
+      float* v = d + 32 * c;
+      if constexpr (kEight) scale_columns<64>(e, lane_col + 64 * c, v);
+      add_bias<64>(e, addends, v);
+      if (e.gated) {
+        if (c + 1 < kCols / 64) addends.fetch(e, lane_row, lane_col + 64 * (c + 1));
+        activate<32, 2>(e.activation, v);
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {  // 16 columns i / 2, rows + 8 (i % 2)
+          const float* g = v + 8 * (i / 2) + 2 * (i % 2);
+          packed[8 * (c % 2) + i] = pair_up(pack<T>(g[0] * g[1], g[4] * g[5]), lane);
+        }
+        if (c % 2 == 0) continue;
+      } else {
+        activate<32, 1>(e.activation, v);
+        add_residual<T, 64>(e, addends, v);
+        if (c + 1 < kCols / 64) addends.fetch(e, lane_row, lane_col + 64 * (c + 1));
+        if (kEight && e.out_scales) {
+          if constexpr (kEight && kCols % 128 == 0)
+            if (c % 2) quantise_128(e, v - 32, lane_row, col + 64 * (c - 1), lane, packed);
+          if (c % 2 == 0) continue;
+        } else {
+#pragma unroll
+          for (int i = 0; i < 16; ++i) packed[i] = pack<T>(v[2 * i], v[2 * i + 1]);
+        }
+      }
+      const bool halved = e.gated || (kEight && e.out_scales);  // two steps fill a corner
+      const int store = halved ? c / 2 : c;
+      const uint32_t corner = corners + store % 2 * kCorner;
+      if (lane == 0) stores_read<1>();  // two stores ago is through with this corner
+      __syncwarp();
+      const uint32_t line = corner + (lane % 8 + 8 * (lane / 8 % 2)) * 128;
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const int unit = (2 * i + lane / 16) ^ (lane % 8);
+        store_matrices(line + 16 * unit, packed[4 * i], packed[4 * i + 1], packed[4 * i + 2],
+                       packed[4 * i + 3]);
+      }
+      fence_shared_for_engines();
+      __syncwarp();
+      if (lane == 0) store_box(map_out, corner, store_col + store_cols * store, row);
+    }
+  }
+}
+
+template <typename In, typename T, int kRows, int kCols, int kStages, int kCluster>
+__global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
+    gemm_kernel(const __grid_constant__ CUtensorMap map_x,
+                const __grid_constant__ CUtensorMap map_w,
+                const __grid_constant__ CUtensorMap map_out, const Walk walk, const Epilogue e,
+                const bool staged) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  using R = Ring<kRows, kCols, kStages>;
+  constexpr int kGroups = kRows / 64;
+  extern __shared__ char raw[];
+  const uint32_t base = (shared_address(raw) + 1023) & ~1023u;
+  const int warp = __shfl_sync(0xFFFFFFFF, threadIdx.x / 32, 0), lane = threadIdx.x % 32;
+  const int group = warp / 4;
+  const int rank = kCluster == 1 ? 0 : static_cast<int>(block_in_cluster());
+  const int first = blockIdx.x / kCluster, step = gridDim.x / kCluster;
+  const uint32_t full = base + R::kFull, empty = base + R::kEmpty;
+
+  if (threadIdx.x == 0) {
+    for (int s = 0; s < kStages; ++s) {
+      barrier_init(full + 8 * s, 1);
+      barrier_init(empty + 8 * s, kGroups * 4 * kCluster);
+    }
+    barrier_init_done();
+    prefetch(&map_x);
+    prefetch(&map_w);
+    prefetch(&map_out);
+  }
+  if constexpr (kCluster > 1)
+    cluster_sync();
+  else
+    __syncthreads();
+
+  if (group == kGroups) {
+    if constexpr (kGroups == 2) give_registers<40>();
+    if (warp == 4 * kGroups && lane == 0) {
+      int stage = 0;
+      uint32_t parity = 1;
+      for (int item = first; item < walk.items; item += step) {
+        const Tile tile = tile_of<kCluster>(walk, item, rank);
+        const int row = tile.row * kRows, col = tile.col * kCols;
+        for (int slice = 0; slice < walk.slices; ++slice) {
+          const uint32_t bar = full + 8 * stage;
+          const uint32_t x = base + R::kX + stage * R::kBytesX;
+          const uint32_t w = base + R::kW + stage * R::kBytesW;
+          barrier_wait(empty + 8 * stage, parity);
+          barrier_expect(bar, R::kBytesX + R::kBytesW);
+          const int k = slice * (kSliceBytes / static_cast<int>(sizeof(In)));
+          if constexpr (kCluster == 1) {
+            for (int half = 0; half < 2; ++half) {
+              load_box(x + half * R::kBytesX / 2, &map_x, bar, k, row + half * kRows / 2);
+              load_box(w + half * R::kBytesW / 2, &map_w, bar, k, col + half * kCols / 2);
+            }
+          } else if (tile.shares_w) {
+            load_box(x, &map_x, bar, k, row);
+            load_box_to(w + rank * R::kBytesW / 2, &map_w, bar, k, col + rank * kCols / 2, 3);
+            load_box(x + R::kBytesX / 2, &map_x, bar, k, row + kRows / 2);
+          } else {
+            load_box(w, &map_w, bar, k, col);
+            load_box_to(x + rank * R::kBytesX / 2, &map_x, bar, k, row + rank * kRows / 2, 3);
+            load_box(w + R::kBytesW / 2, &map_w, bar, k, col + kCols / 2);
+          }
+          if (++stage == kStages) stage = 0, parity ^= 1;
+        }
+      }
+    }
+    __syncwarp();
+  } else {
+    if constexpr (kGroups == 2) take_registers<232>();
+    float d[kCols / 2];
+    int stage = 0;
+    uint32_t parity = 0;
+    bool fresh = kGroups == 2;
+
+    const uint32_t corners = base + R::kCorners + warp * 2 * kCorner;
+    if (fresh && group == 1) {
+      group_sync(1, 256);
+      fresh = false;
+    }
+    const auto release = [&](int s) {
+      if (lane < kCluster) {
+        if constexpr (kCluster == 1)
+          barrier_arrive(empty + 8 * s);
+        else
+          barrier_arrive_at(empty + 8 * s, lane);
+      }
+    };
+    const auto multiply = [&](float(&sums)[kCols / 2], bool add) {
+      barrier_wait(full + 8 * stage, parity);
+      const uint64_t x = matrix_descriptor(base + R::kX + stage * R::kBytesX + group * (64 * 128));
+      const uint64_t w = matrix_descriptor(base + R::kW + stage * R::kBytesW);
+      products_begin();
+#pragma unroll
+      for (int i = 0; i < kSliceBytes / 32; ++i)
+        wgmma<In, kCols>(sums, x + 2 * i, w + 2 * i, add || i > 0);
+      products_commit();
+      if (++stage == kStages) stage = 0, parity ^= 1;
+    };
+    for (int item = first; item < walk.items; item += step) {
+      const Tile tile = tile_of<kCluster>(walk, item, rank);
+      int last = stage;
+      if constexpr (std::is_same_v<In, __nv_fp8_e4m3>) {
+        // Each slice on its own, then f32 sums of f32: the units keep fewer bits of f8's sums.
+        const int row = tile.row * kRows + 16 * warp + lane / 4, blocks = e.k / 128;
+        const float* scales[2];
+        float next[2];
+#pragma unroll
+        for (int h = 0; h < 2; ++h) {
+          scales[h] = e.x_scales + int64_t{min(row + 8 * h, e.m - 1)} * blocks;
+          next[h] = scales[h][0];
+        }
+#pragma unroll
+        for (float& v : d) v = 0;
+        for (int slice = 0; slice < walk.slices; ++slice) {
+          float part[kCols / 2];
+          multiply(part, false);
+          const float scale[2] = {next[0], next[1]};
+          if (slice + 1 < walk.slices)
+            next[0] = scales[0][slice + 1], next[1] = scales[1][slice + 1];
+          products_wait<0>();
+          release(last);
+          last = stage;
+#pragma unroll
+          for (int i = 0; i < kCols / 2; ++i) d[i] = fmaf(scale[i / 2 % 2], part[i], d[i]);
+          if (fresh) {
+            group_arrive(1, 256);
+            fresh = false;
+          }
+        }
+        finish<In, T, kCols>(e, staged, &map_out, d, tile.row * kRows + 16 * warp, tile.col * kCols,
+                             corners, lane);
+        continue;
+      }
+      multiply(d, false);
+      for (int slice = 1; slice < walk.slices; ++slice) {
+        multiply(d, true);
+        products_wait<1>();
+        release(last);
+        last = last + 1 == kStages ? 0 : last + 1;
+        if (fresh && slice == kLag - 1) {
+          group_arrive(1, 256);
+          fresh = false;
+        }
+      }
+      if (fresh) {
+        group_arrive(1, 256);
+        fresh = false;
+      }
+      products_wait<0>();
+      release(last);
+      finish<In, T, kCols>(e, staged, &map_out, d, tile.row * kRows + 16 * warp, tile.col * kCols,
+                           corners, lane);
+    }
+    if (lane == 0) stores_read<0>();
+    __syncwarp();
+  }
+  if constexpr (kCluster > 1) cluster_sync();  // the other block may still write here
+#endif
+}
+
+// ------------------------------------------------------------------------------------------ host
+
+void check(cudaError_t error, const char* what) {
+  if (error != cudaSuccess) fail(Code::kInternal, "gemm: ", what, ": ", cudaGetErrorString(error));
+}
+
+using Encode = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*,
+                            const cuuint64_t*, const cuuint32_t*, const cuuint32_t*,
+                            CUtensorMapInterleave, CUtensorMapSwizzle, CUtensorMapL2promotion,
+                            CUtensorMapFloatOOBfill);
+
+Encode encoder() {
+  static const Encode encode = [] {
+    void* entry = nullptr;
+    cudaDriverEntryPointQueryResult found;
+    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000,
+                                           cudaEnableDefault, &found),
+          "cuTensorMapEncodeTiled");
+    if (!entry) fail(Code::kInternal, "gemm: the driver has no cuTensorMapEncodeTiled");
+    return reinterpret_cast<Encode>(entry);
+  }();
+  return encode;
+}
+
+CUtensorMapDataType map_type(DType type) {
+  return type == DType::f16    ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
+         : type == DType::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+                               : CU_TENSOR_MAP_DATA_TYPE_UINT8;
+}
+
+// A matrix [rows, cols], cut into boxes of box_rows by 128 bytes.
+CUtensorMap map_of(const void* data, DType type, int64_t rows, int64_t cols, int64_t stride,
+                   int box_rows) {
+  CUtensorMap map;
+  const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(cols), static_cast<cuuint64_t>(rows)};
+  const int64_t bytes = size_of(type);
+  const cuuint64_t strides[1] = {static_cast<cuuint64_t>(stride * bytes)};
+  const cuuint32_t box[2] = {static_cast<cuuint32_t>(kSliceBytes / bytes),
+                             static_cast<cuuint32_t>(box_rows)};
+  const cuuint32_t steps[2] = {1, 1};
+  const CUresult result =
+      encoder()(&map, map_type(type), 2, const_cast<void*>(data), sizes, strides, box, steps,
+                CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (result != CUDA_SUCCESS)
+    fail(Code::kInternal, "gemm: the driver refused a tensor map, error ", static_cast<int>(result),
+         ", for [", rows, ", ", cols, "], rows ", stride, " apart");
+  return map;
+}
+
+int slices_of(const GemmArgs& a) {
+  return static_cast<int>((a.k * size_of(a.type) + kSliceBytes - 1) / kSliceBytes);
+}
+
+int attribute_of(cudaDeviceAttr attribute) {
+  int device = 0, value = 0;
+  check(cudaGetDevice(&device), "device");
+  check(cudaDeviceGetAttribute(&value, attribute, device), "attribute");
+  return value;
+}
+int multiprocessors() { return attribute_of(cudaDevAttrMultiProcessorCount); }
+int compute_capability() {
+  return 10 * attribute_of(cudaDevAttrComputeCapabilityMajor) +
+         attribute_of(cudaDevAttrComputeCapabilityMinor);
+}
+
+bool aligned(const void* p, int64_t stride, int64_t bytes) {
+  return reinterpret_cast<uintptr_t>(p) % 16 == 0 && stride * bytes % 16 == 0;
+}
+
+// Whether the copy engine can read the operands, and pairs of columns can be written.
+bool fits_engine(const GemmArgs& a) {
+  const auto pairs = [](const void* p, int64_t stride) {
+    return reinterpret_cast<uintptr_t>(p) % 8 == 0 && stride % 2 == 0;
+  };
+  return a.n % 8 == 0 && a.k % 8 == 0 && aligned(a.x, a.x_stride, size_of(a.type)) &&
+         aligned(a.w, a.k, size_of(a.type)) && pairs(a.out, a.out_stride) &&
+         pairs(a.residual, a.residual_stride) && pairs(a.bias, 0) && pairs(a.w_scales, 0);
+}
+
+template <typename In, typename T, int kRows, int kCols, int kStages, int kCluster>
+void launch(const GemmArgs& a, cudaStream_t stream) {
+  using R = Ring<kRows, kCols, kStages>;
+  const auto kernel = gemm_kernel<In, T, kRows, kCols, kStages, kCluster>;
+  static const bool prepared = [&] {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, R::kBytes),
+          "shared memory");
+    return true;
+  }();
+  (void)prepared;
+  Walk walk{};
+  walk.slices = slices_of(a);
+  walk.m_tiles = static_cast<int>((a.m + kRows - 1) / kRows);
+  walk.n_tiles = static_cast<int>((a.n + kCols - 1) / kCols);
+  walk.items = kCluster == 1 ? walk.m_tiles * walk.n_tiles
+                             : walk.m_tiles / 2 * walk.n_tiles +
+                                   (walk.m_tiles % 2 ? (walk.n_tiles + 1) / 2 : 0);
+  const Epilogue e = epilogue_of(a);
+  const bool staged = !e.out_f32 && aligned(a.out, a.out_stride, size_of(a.out_type)) &&
+                      kCols >= 64 && (!a.gated || kCols % 128 == 0);
+  const int64_t out_cols = a.gated ? a.n / 2 : a.n;
+  const CUtensorMap x = map_of(a.x, a.type, a.m, a.k, a.x_stride, kRows / 2);
+  const CUtensorMap w = map_of(a.w, a.type, a.n, a.k, a.k, kCols / 2);
+  const CUtensorMap out = staged ? map_of(a.out, a.out_type, a.m, out_cols, a.out_stride, 16) : x;
+
+  cudaLaunchConfig_t config{};
+  config.gridDim =
+      static_cast<unsigned>(kCluster * std::min(walk.items, multiprocessors() / kCluster));
+  config.blockDim = (kRows / 64 + 1) * 128;
+  config.dynamicSmemBytes = R::kBytes;
+  config.stream = stream;
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeClusterDimension;
+  attribute.val.clusterDim = {kCluster, 1, 1};
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  check(cudaLaunchKernelEx(&config, kernel, x, w, out, walk, e, staged), "launch");
+}
+
+using Launch = void (*)(const GemmArgs&, cudaStream_t);
+struct Choice {
+  GemmTile tile;
+  Launch bf16, f16, f8_bf16, f8_f16;  // by type, f8 by the 16-bit type of out
+};
+template <int kRows, int kCols, int kStages, int kCluster>
+constexpr Choice choice() {
+  using Bf16 = __nv_bfloat16;
+  Choice c{{kRows, kCols, kStages, kCluster},
+           launch<Bf16, Bf16, kRows, kCols, kStages, kCluster>,
+           launch<__half, __half, kRows, kCols, kStages, kCluster>,
+           nullptr,
+           nullptr};
+  if constexpr (kCols <= 128) {  // more sums than registers otherwise
+    c.f8_bf16 = launch<__nv_fp8_e4m3, Bf16, kRows, kCols, kStages, kCluster>;
+    c.f8_f16 = launch<__nv_fp8_e4m3, __half, kRows, kCols, kStages, kCluster>;
+  }
+  return c;
+}
+const std::array kChoices{choice<128, 256, 4, 2>(), choice<128, 192, 4, 2>(),
+                          choice<128, 128, 6, 2>(), choice<128, 64, 8, 2>(),
+                          choice<64, 128, 8, 1>(),  choice<64, 64, 12, 1>(),
+                          choice<64, 32, 16, 1>(),  choice<64, 16, 20, 1>()};
+
+// What a tile has for these arguments, or null.
+Launch launch_of(const Choice& c, const GemmArgs& a) {
+  if (a.out_scales && c.tile.cols % 128) return nullptr;
+  if (a.type == DType::f8_e4m3) return a.out_type == DType::f16 ? c.f8_f16 : c.f8_bf16;
+  return a.type == DType::f16 ? c.f16 : c.bf16;
+}
+
+void check_args(const GemmArgs& a) {
+  const bool f8 = a.type == DType::f8_e4m3, to_f8 = a.out_type == DType::f8_e4m3;
+  require(a.type == DType::bf16 || a.type == DType::f16 || f8,
+          "gemm: want bf16, f16 or f8_e4m3, got ", a.type);
+  require(a.out_type == DType::f32 || a.out_type == a.type ||
+              (f8 && (a.out_type == DType::bf16 || a.out_type == DType::f16)),
+          "gemm: from ", a.type, " to ", a.out_type);
+  require(a.m >= 0 && a.n > 0 && a.k > 0, "gemm: want sizes, got ", a.m, " x ", a.n, " x ", a.k);
+  require(std::max({a.m, a.n, a.k}) < (int64_t{1} << 30), "gemm: a side of 2^30 or more");
+  require(!a.gated || (a.n % 2 == 0 && !a.residual),
+          "gemm: a gated product wants pairs of columns and no residual");
+  require(f8 == (a.x_scales && a.w_scales) && to_f8 == (a.out_scales != nullptr),
+          "gemm: f8_e4m3, and nothing else, wants scales");
+  require(!f8 || (a.k % 128 == 0 && a.n % 8 == 0),
+          "gemm: f8_e4m3 wants k of 128s and n of 8s, got ", a.k, " and ", a.n);
+  require(!to_f8 || (a.n % 128 == 0 && !a.gated && !a.residual),
+          "gemm: to f8_e4m3 wants n of 128s, no gate and no residual");
+}
+
+// Microseconds, roughly: waves of tiles times slices, each bound by the matrix units (with what
+// they lose at narrow tiles) or by what a multiprocessor can load.
+double estimate(const GemmTile& t, const GemmArgs& a, int processors) {
+  const double slices = slices_of(a);
+  const int64_t m_tiles = (a.m + t.rows - 1) / t.rows, n_tiles = (a.n + t.cols - 1) / t.cols;
+  const int64_t slots = processors / t.cluster;
+  const int64_t items = t.cluster == 1 ? m_tiles * n_tiles
+                                       : m_tiles / 2 * n_tiles + m_tiles % 2 * ((n_tiles + 1) / 2);
+  const double waves = static_cast<double>((items + slots - 1) / slots);
+  const double clocks =
+      std::max(t.rows * t.cols / 32.0 * 1.08, (t.rows + t.cols) * 128 / 46.0 + 20);
+  return waves * (slices * clocks + 700 + 3.0 * t.cols) + 1500;
+}
+
+}  // namespace
+
+std::span<const GemmTile> gemm_tiles() {
+  static const auto tiles = [] {
+    std::array<GemmTile, kChoices.size()> all{};
+    for (size_t i = 0; i < all.size(); ++i) all[i] = kChoices[i].tile;
+    return all;
+  }();
+  return tiles;
+}
+
+void gemm_by(const GemmTile& tile, const GemmArgs& a, cudaStream_t queue) {
+  check_args(a);
+  require(fits_engine(a), "gemm: want rows at 16 bytes, n and k multiples of 8");
+  if (a.m == 0) return;
+  for (const Choice& c : kChoices)
+    if (c.tile.rows == tile.rows && c.tile.cols == tile.cols && c.tile.cluster == tile.cluster)
+      if (const Launch launch = launch_of(c, a)) return launch(a, queue);
+  fail(Code::kInvalidArgument, "gemm: no tile of ", tile.rows, " x ", tile.cols, " from ", a.type,
+       " to ", a.out_type);
+}
+
+void gemm(const GemmArgs& a, cudaStream_t queue) {
+  check_args(a);
+  if (a.m == 0) return;
+  const bool hopper = compute_capability() / 10 == 9, fits = fits_engine(a);
+  require(a.type != DType::f8_e4m3 ||
+              (hopper && fits && (!a.out_scales || aligned(a.out, a.out_stride, 1))),
+          "gemm: f8_e4m3 wants compute capability 9.0 and rows at 16 bytes");
+  if (!fits) return gemm_plain(a, queue);
+  if (!hopper) return gemm_mma(a, queue);
+  const int processors = multiprocessors();
+  Launch best = nullptr;
+  double least = 0;
+  for (const Choice& c : kChoices) {
+    const Launch launch = launch_of(c, a);
+    const double clocks = estimate(c.tile, a, processors);
+    if (launch && (!best || clocks < least)) best = launch, least = clocks;
+  }
+  best(a, queue);
+}
+
+}  // namespace winnow::cuda
