@@ -45,7 +45,7 @@ Device on_gpus(const EngineOptions& options, const std::string& device, bool dec
   Device out{.replicas = {},
              .gpu = true,
              .linear = gpu_dtype(options.dtype, decoder),
-             .keep_blocks = false,
+             .keep_blocks = true,
              .dtype_name = {}};
   out.dtype_name = out.linear == DType::f8_e4m3 ? "f8" : name_of(out.linear);
   // FP8 is for linear layers; what flows between them has 16 bits.

@@ -11,7 +11,7 @@
 #include "ops/cuda/cuda_memory.h"
 #include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/linear.h"
-#include "ops/cuda/paged_attention.h"
+#include "ops/cuda/pack.h"
 #include "ops/cuda/rowwise.h"
 
 namespace winnow {
@@ -65,12 +65,9 @@ std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations) {
   k.copy = cuda::copy;
   k.pack = cuda::pack;
   k.place_table = cuda::place_table;
-  k.page_bytes = activations == DType::f32 ? cuda::page_bytes_32bit : cuda::page_bytes_16bit;
   k.linear = cuda::linear_f32;
   k.linear_16bit = cuda::linear_16bit;
-  k.linear_f8 = cuda::linear_f8;
   k.attention = cuda::attention;
-  k.cached_attention = cuda::cached_attention;
   k.add_layer_norm = cuda::add_layer_norm;
   k.rms_norm = cuda::rms_norm;
   k.rope_angles = cuda::rope_angles;
