@@ -40,7 +40,7 @@ inline GpuRig* gpu_rig() {
   return rig.get();
 }
 
-inline uint16_t bits_of(float x, DType type) {
+inline uint16_t half_bits(float x, DType type) {
   uint16_t bits;
   if (type == DType::f16) {
     const __half h = __float2half_rn(x);
@@ -97,11 +97,12 @@ class Array {
       if (type == DType::f32) {
         std::memcpy(raw.data() + 4 * i, &values[i], 4);
       } else {
-        const uint16_t bits = bits_of(values[i], type);
+        const uint16_t bits = half_bits(values[i], type);
         std::memcpy(raw.data() + 2 * i, &bits, 2);
       }
     }
     rig.memory.write(data_, raw.data(), bytes());
+    settle();
     rounded = floats();
   }
   Array(const Array&) = delete;
@@ -109,7 +110,11 @@ class Array {
 
   std::vector<float> rounded;  // what the GPU has of the values given
 
-  void poison() { cuda::check(cudaMemset(data_, kPoison, bytes() + kGuard), "cudaMemset"); }
+  // Waits: the rig's queue does not wait for the one that memset is in.
+  void poison() {
+    cuda::check(cudaMemset(data_, kPoison, bytes() + kGuard), "cudaMemset");
+    settle();
+  }
   int64_t bytes() const { return count_ * size_of(type_); }
   int64_t count() const { return count_; }
   DType type() const { return type_; }
@@ -140,6 +145,8 @@ class Array {
   }
 
  private:
+  static void settle() { cuda::check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize"); }
+
   GpuRig& rig_;
   DType type_;
   int64_t count_;

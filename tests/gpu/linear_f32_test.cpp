@@ -35,7 +35,7 @@ std::vector<float> weights_of(GpuRig& rig, const Linear& linear) {
 
 float rounded(float x, DType type) {
   if (type == DType::f32) return x;
-  const uint16_t bits = bits_of(x, type);
+  const uint16_t bits = half_bits(x, type);
   std::byte raw[2];
   std::memcpy(raw, &bits, 2);
   return float_of(raw, type);
@@ -85,10 +85,10 @@ TEST_CASE(
   std::vector<float> floats = random_values(in, 1);
   std::vector<std::byte> halves(2 * in), blocks(2 * 34);
   for (int64_t i = 0; i < in; ++i) {
-    const uint16_t bits = bits_of(floats[i], DType::f16);
+    const uint16_t bits = half_bits(floats[i], DType::f16);
     std::memcpy(halves.data() + 2 * i, &bits, 2);
   }
-  const uint16_t half = bits_of(0.5f, DType::f16);
+  const uint16_t half = half_bits(0.5f, DType::f16);
   for (int b = 0; b < 2; ++b) {
     std::memcpy(blocks.data() + 34 * b, &half, 2);
     for (int i = 0; i < 32; ++i)

@@ -23,9 +23,37 @@ std::vector<int32_t> random_rows(int64_t count, int32_t below, uint32_t seed) {
 // One q8_0 block: scale 0.5, values i - 16.
 std::vector<std::byte> q8_block() {
   std::vector<std::byte> out(34);
-  const uint16_t half = bits_of(0.5f, DType::f16);
+  const uint16_t half = half_bits(0.5f, DType::f16);
   std::memcpy(out.data(), &half, 2);
   for (int i = 0; i < 32; ++i) out[2 + i] = static_cast<std::byte>(static_cast<int8_t>(i - 16));
+  return out;
+}
+
+const std::vector<Pooling> kKinds = {Pooling::kCls,          Pooling::kMax,
+                                     Pooling::kMean,         Pooling::kLast,
+                                     Pooling::kWeightedMean, Pooling::kMeanSqrtLength};
+
+// [texts, kinds, cols]
+std::vector<double> pooled(const std::vector<float>& x, int64_t cols,
+                           const std::vector<int32_t>& starts, const std::vector<int32_t>& skips) {
+  std::vector<double> out;
+  for (size_t b = 0; b < skips.size(); ++b) {
+    const int64_t first = starts[b], end = starts[b + 1], begin = first + skips[b];
+    std::vector<std::vector<double>> rows(kKinds.size(), std::vector<double>(cols));
+    for (int64_t c = 0; c < cols && begin < end; ++c) {
+      double most = -1e30, sum = 0, weighted = 0, weights = 0;
+      for (int64_t r = begin; r < end; ++r) {
+        const double v = x[r * cols + c];
+        most = std::max(most, v), sum += v;
+        weighted += double(r - first + 1) * v, weights += double(r - first + 1);
+      }
+      const auto length = static_cast<double>(end - begin);
+      rows[0][c] = x[begin * cols + c], rows[1][c] = most, rows[2][c] = sum / length;
+      rows[3][c] = x[(end - 1) * cols + c], rows[4][c] = weighted / weights;
+      rows[5][c] = sum / std::sqrt(length);
+    }
+    for (const auto& row : rows) out.insert(out.end(), row.begin(), row.end());
+  }
   return out;
 }
 
@@ -47,15 +75,17 @@ TEST_CASE("the GPU's embed_sum adds rows of placed tables of every kind") {
         std::vector<uint8_t> kinds(2 * cols);
         for (size_t i = 0; i < kinds.size(); ++i) kinds[i] = static_cast<uint8_t>(i * 7);
         std::vector<uint16_t> halves;
-        for (const float v : places) halves.push_back(bits_of(v, DType::bf16));
+        for (const float v : places) halves.push_back(half_bits(v, DType::bf16));
         const auto host = [](const void* p) { return const_cast<void*>(p); };
         const std::array<Table, 3> tables = {
-            cuda::place_table({Tensor(host(words.data()), {50, cols}, DType::f32)}, stored,
-                              rig->memory),
-            cuda::place_table({Tensor(host(halves.data()), {20, cols}, DType::bf16)}, stored,
-                              rig->memory),
-            cuda::place_table({Tensor(kinds.data(), {2, cols}, DType::u8), 0.0625f, 100}, stored,
-                              rig->memory)};
+            cuda::place_table(
+                {Tensor(host(words.data()), {50, cols}, DType::f32), 1.0f, 0, nullptr}, stored,
+                rig->memory),
+            cuda::place_table(
+                {Tensor(host(halves.data()), {20, cols}, DType::bf16), 1.0f, 0, nullptr}, stored,
+                rig->memory),
+            cuda::place_table({Tensor(kinds.data(), {2, cols}, DType::u8), 0.0625f, 100, nullptr},
+                              stored, rig->memory)};
         CHECK(tables[0].rows.dtype() == stored);
         CHECK(tables[2].rows.dtype() == DType::u8);
         const std::vector<int32_t> a = random_rows(rows, 50, 3), b = random_rows(rows, 20, 4),
@@ -99,8 +129,8 @@ TEST_CASE("a table of blocks is placed as its values") {
     rows.insert(rows.end(), block.begin(), block.end());
   }
   for (const DType type : kTypes) {
-    const Table table =
-        cuda::place_table({Tensor(rows.data(), {3, 64}, DType::q8_0)}, type, rig->memory);
+    const Table table = cuda::place_table(
+        {Tensor(rows.data(), {3, 64}, DType::q8_0), 1.0f, 0, nullptr}, type, rig->memory);
     CHECK(table.rows.dtype() == type);
     std::vector<std::byte> raw(3 * 64 * size_of(type));
     rig->memory.read(raw.data(), table.rows.data(), static_cast<int64_t>(raw.size()));
@@ -151,46 +181,25 @@ TEST_CASE("the GPU's gather_rows copies rows of matrices and of heads, wherever 
 TEST_CASE("every kind of the GPU's pooling is its formula, and a text's bits are its own") {
   GpuRig* rig = gpu_rig();
   if (!rig) return;
-  const std::vector<Pooling> kinds = {Pooling::kCls,          Pooling::kMax,
-                                      Pooling::kMean,         Pooling::kLast,
-                                      Pooling::kWeightedMean, Pooling::kMeanSqrtLength};
-  const auto n = static_cast<int64_t>(kinds.size());
+  const auto n = static_cast<int64_t>(kKinds.size());
   for (const DType type : kTypes)
     for (const int64_t cols : {1, 31, 384, 1024}) {
       CAPTURE(type);
       CAPTURE(cols);
-      const std::vector<int32_t> starts = {0, 2, 6, 7, 7, 40, 552}, skips = {0, 1, 1, 0, 3, 0};
-      const int64_t texts = 6, rows = starts.back();
+      const std::vector<int32_t> starts = {0, 2, 6, 7, 7, 40, 552, 680, 809},
+                                 skips = {0, 1, 1, 0, 3, 0, 0, 1};
+      const int64_t texts = 8, rows = starts.back();
       const Array x(*rig, type, random_values(rows * cols, 1));
       for (const bool skipping : {false, true}) {
         rig->stream.begin();
-        std::vector<double> want(texts * n * cols);
-        for (int64_t b = 0; b < texts; ++b) {
-          const int64_t first = starts[b], end = starts[b + 1],
-                        begin = first + (skipping ? skips[b] : 0);
-          for (int64_t c = 0; c < cols && begin < end; ++c) {
-            double most = -1e30, sum = 0, weighted = 0, weights = 0;
-            for (int64_t r = begin; r < end; ++r) {
-              const double v = x.rounded[r * cols + c];
-              most = std::max(most, v), sum += v;
-              weighted += double(r - first + 1) * v, weights += double(r - first + 1);
-            }
-            const auto length = static_cast<double>(end - begin);
-            const std::array<double, 6> values = {x.rounded[begin * cols + c],
-                                                  most,
-                                                  sum / length,
-                                                  x.rounded[(end - 1) * cols + c],
-                                                  weighted / weights,
-                                                  sum / std::sqrt(length)};
-            for (int64_t k = 0; k < n; ++k) want[(b * n + k) * cols + c] = values[k];
-          }
-        }
+        const std::vector<double> want =
+            pooled(x.rounded, cols, starts, skipping ? skips : std::vector<int32_t>(texts));
         Array out(*rig, DType::f32, texts * n * cols);
         PoolRowsArgs args{.x = x.data(),
                           .type = type,
                           .starts = starts,
                           .skips = {},
-                          .kinds = kinds,
+                          .kinds = kKinds,
                           .out = out.f32(),
                           .cols = cols};
         if (skipping) args.skips = skips;
@@ -198,14 +207,15 @@ TEST_CASE("every kind of the GPU's pooling is its formula, and a text's bits are
         const Worst w = worst(out.floats(), want, DType::f32, 2e-5);
         CHECK_MESSAGE(w.times <= 1, w);
         if (skipping) continue;
-        Array one(*rig, DType::f32, n * cols);  // the last text alone
+        Array one(*rig, DType::f32, n * cols);  // a text alone
         const std::vector<int32_t> alone = {0, 512};
         args.x = x.at(40 * cols);
         args.starts = alone;
         args.out = one.f32();
         cuda::pool_rows(args, rig->stream);
         const auto all = out.raw();
-        CHECK(one.raw() == std::vector<std::byte>(all.end() - one.bytes(), all.end()));
+        CHECK(one.raw() ==
+              std::vector<std::byte>(all.begin() + 5 * one.bytes(), all.begin() + 6 * one.bytes()));
       }
     }
 }

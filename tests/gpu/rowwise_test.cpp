@@ -70,6 +70,24 @@ std::vector<float> q8_floats(const std::vector<std::byte>& values, const std::ve
   return out;
 }
 
+// Each value within half a step of e4m3, each scale its 128 columns' largest value / 448.
+void check_q8(const std::vector<float>& values, const std::vector<std::byte>& q,
+              const std::vector<float>& scales, int64_t cols) {
+  const std::vector<float> near = q8_floats(q, scales, cols);
+  double most = 0;
+  for (size_t i = 0; i < values.size(); ++i)  // 3 bits of mantissa; below 2^-6 steps of 2^-9
+    most = std::max(most, std::abs(values[i] - double(near[i])) /
+                              std::max(std::abs(values[i]) / 16.0, scales[i / 128] * 0x1p-10));
+  CHECK(most <= 1.001);
+  int64_t wrong = 0;
+  for (size_t g = 0; g < scales.size(); ++g) {
+    float top = 0;
+    for (int i = 0; i < 128; ++i) top = std::max(top, std::abs(values[g * 128 + i]));
+    wrong += !(top > 0 ? std::abs(scales[g] - top / 448) < 1e-6 * top : scales[g] == 1);
+  }
+  CHECK(wrong == 0);
+}
+
 }  // namespace
 
 TEST_CASE(
@@ -115,7 +133,7 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("the GPU's rms_norm equals the plain loop, of matrices and of heads that lie in rows") {
+TEST_CASE("the GPU's rms_norm equals the plain loop, and a row's bits do not see the others") {
   GpuRig* rig = gpu_rig();
   if (!rig) return;
   for (const DType type : kTypes)
@@ -148,6 +166,11 @@ TEST_CASE("the GPU's rms_norm equals the plain loop, of matrices and of heads th
         CHECK(one.raw() == part(all, row * one.bytes(), one.bytes()));
       }
     }
+}
+
+TEST_CASE("the GPU's rms_norm of heads that lie in rows is that of heads in planes") {
+  GpuRig* rig = gpu_rig();
+  if (!rig) return;
   for (const DType type : kTypes)
     for (const auto& [heads, tokens, size] :
          std::vector<std::array<int64_t, 3>>{{3, 5, 128}, {16, 100, 128}, {2, 3, 64}, {3, 4, 20}}) {
@@ -239,23 +262,7 @@ TEST_CASE("8-bit copies of norms are quantize_rows of their results, within half
                             rig->stream);
         CHECK(q.raw() == q_again.raw());
         CHECK(scales.raw() == scales_again.raw());
-        const auto values = out.floats(), near = q8_floats(q.raw(), scales.floats(), size.cols);
-        const auto scale = scales.floats();
-        double most = 0;
-        bool fits = true;
-        for (int64_t i = 0; i < count; ++i) {
-          const double s = scale[i / 128];  // cols is a multiple of 128
-          // 3 bits of mantissa: half a step is 1/16 of the value, below 2^-6 half of 2^-9.
-          most = std::max(most, std::abs(values[i] - double(near[i])) /
-                                    std::max(std::abs(values[i]) / 16.0, s * 0x1p-10));
-        }
-        for (int64_t g = 0; g < count / 128; ++g) {
-          float top = 0;
-          for (int64_t i = 0; i < 128; ++i) top = std::max(top, std::abs(values[g * 128 + i]));
-          fits = fits && (top > 0 ? std::abs(scale[g] - top / 448) < 1e-6 * top : scale[g] == 1);
-        }
-        CHECK(most <= 1.001);
-        CHECK(fits);
+        check_q8(out.floats(), q.raw(), scales.floats(), size.cols);
       }
     }
 }
@@ -322,8 +329,7 @@ TEST_CASE("the GPU's gated is each activation of the gate, times the rest") {
     }
 }
 
-TEST_CASE(
-    "the GPU's rope_angles are the f32 product's cosines and sines, rope turns heads by them") {
+TEST_CASE("the GPU's rope_angles are the f32 product's cosines and sines") {
   GpuRig* rig = gpu_rig();
   if (!rig) return;
   for (const int64_t count : {1, 10, 32, 64}) {
@@ -348,6 +354,16 @@ TEST_CASE(
       }
     CHECK(differ == 0);
     CHECK(most < 6e-8);
+  }
+}
+
+TEST_CASE("the GPU's rope turns heads by their token's angles, wherever they lie") {
+  GpuRig* rig = gpu_rig();
+  if (!rig) return;
+  const int64_t tokens = 70;
+  for (const int64_t count : {1, 10, 32, 64}) {
+    const Array angles(*rig, DType::f32, random_values(tokens * 2 * count, 15));
+    const std::vector<float>& got = angles.rounded;
     const int64_t size = 2 * count;
     for (const DType type : kTypes)
       for (const int64_t heads : {1, 3, 16}) {
