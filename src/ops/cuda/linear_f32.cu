@@ -8,8 +8,8 @@
 namespace winnow::cuda {
 namespace {
 
-constexpr int kDepth = 16;  // of k at a time; past the end of k come zeros, in every tile alike
-constexpr int kPad = 4;     // floats, so that a warp's stores into columns meet fewer banks twice
+constexpr int64_t kWhole = 64;  // past the end of k come zeros up to a multiple: every tile alike
+constexpr int kPad = 4;  // floats, so that a warp's stores into columns meet fewer banks twice
 
 // Four values of a row from k on; zeros past its end.
 template <typename T>
@@ -39,9 +39,9 @@ struct Product {
   Activation activation;
 };
 
-// A block makes kRows x kCols values, a thread kTileRows x kTileCols of them, in pieces of 4
-// columns (and rows) that lie kCols / (kTileCols / 4) apart.
-template <typename T, int kRows, int kCols, int kTileRows, int kTileCols>
+// A block makes kRows x kCols values, kDepth of k at a time; a thread kTileRows x kTileCols of
+// them, in pieces of 4 columns (and rows) that lie kCols / (kTileCols / 4) apart.
+template <typename T, int kRows, int kCols, int kDepth, int kTileRows, int kTileCols>
 __global__ void __launch_bounds__(kRows / kTileRows * kCols / kTileCols)
     linear_kernel(const Product<T> a) {
   constexpr int kAcross = kCols / kTileCols, kThreads = kRows / kTileRows * kAcross;
@@ -104,13 +104,15 @@ __global__ void __launch_bounds__(kRows / kTileRows * kCols / kTileCols)
     return i / kColPiece * (kCols / (kTileCols / kColPiece)) + tx * kColPiece + i % kColPiece;
   };
 
+  static_assert(kWhole % kDepth == 0);
+  const int64_t end = (a.k + kWhole - 1) / kWhole * kWhole;
   float sum[kTileRows][kTileCols] = {};
   fetch(0);
   lay(0);
   __syncthreads();
   int stage = 0;
-  for (int64_t k0 = 0; k0 < a.k; k0 += kDepth, stage ^= 1) {
-    const bool more = k0 + kDepth < a.k;
+  for (int64_t k0 = 0; k0 < end; k0 += kDepth, stage ^= 1) {
+    const bool more = k0 + kDepth < end;
     if (more) fetch(k0 + kDepth);
 #pragma unroll
     for (int k = 0; k < kDepth; ++k) {
@@ -141,11 +143,11 @@ __global__ void __launch_bounds__(kRows / kTileRows * kCols / kTileCols)
   }
 }
 
-template <int kRows, int kCols, int kTileRows, int kTileCols, typename T>
+template <int kRows, int kCols, int kDepth, int kTileRows, int kTileCols, typename T>
 void launch(const Product<T>& a, cudaStream_t queue) {
   const dim3 grid(static_cast<unsigned>((a.rows + kRows - 1) / kRows),
                   static_cast<unsigned>((a.n + kCols - 1) / kCols));
-  linear_kernel<T, kRows, kCols, kTileRows, kTileCols>
+  linear_kernel<T, kRows, kCols, kDepth, kTileRows, kTileCols>
       <<<grid, kRows / kTileRows * kCols / kTileCols, 0, queue>>>(a);
 }
 
@@ -171,11 +173,11 @@ void linear_f32(const LinearArgs& a, Stream& stream) {
                              .w_vectors = a.in % 4 == 0,
                              .activation = a.activation};
     if (a.rows <= 8)  // a step's few texts: narrow tiles, so that all of the GPU reads weights
-      launch<8, 32, 2, 1>(product, of(stream).queue());
+      launch<8, 32, 64, 2, 1>(product, of(stream).queue());
     else if (a.rows <= 512)
-      launch<32, 64, 4, 4>(product, of(stream).queue());
+      launch<32, 64, 32, 4, 4>(product, of(stream).queue());
     else
-      launch<128, 128, 8, 8>(product, of(stream).queue());
+      launch<128, 128, 16, 8, 8>(product, of(stream).queue());
   });
   check_launch("linear");
 }

@@ -103,10 +103,9 @@ void check_sizes(const LinearSource& source) {
                          ? source.weight.size() == values ||
                                (source.quantized.size() == values && source.scales.size() == n)
                          : source.block_rows.size() == n;
-  require(whole && (source.bias.empty() || source.bias.size() == n) &&
-              (!source.gated || source.out % 2 == 0),
+  require(whole && source.bias.size() <= n && (!source.gated || source.out % 2 == 0),
           "pack_linear: want weights [", source.out, ", ", source.in,
-          "] and as many biases as rows");
+          "] and as many biases as rows, or fewer");
 }
 
 }  // namespace
@@ -130,7 +129,8 @@ Linear pack(LinearSource source, DType dtype, Memory& memory) {
   write_rows(source.out, source.in, dtype, packed->weight.get(), memory,
              [&](int64_t r, float* floats) { return row_of(source, source_row(r), floats); });
   if (!source.bias.empty()) {
-    std::vector<float> bias(source.bias.size());
+    source.bias.resize(source.out, 0.0f);
+    std::vector<float> bias(source.out);
     for (int64_t r = 0; r < source.out; ++r) bias[r] = source.bias[source_row(r)];
     const int64_t bytes = source.out * static_cast<int64_t>(sizeof(float));
     packed->bias = std::static_pointer_cast<float>(allocate(memory, bytes));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "ops/kernels.h"
 #include "ops/parameters.h"
@@ -26,6 +27,14 @@ struct CudaLinear final : PackedLinear {
 // exact values. Throws kUnsupported for another dtype, kInvalidArgument when the source's sizes
 // disagree, and what `memory` throws.
 Linear pack(LinearSource source, DType dtype, Memory& memory);
+
+// Kernels::pack of a GPU whose activations are of that dtype: weights wanted in f32 stay so (heads,
+// and whole models that are checked), all others have the activations' dtype, which is what
+// linear_16bit multiplies.
+template <DType kActivations>
+Linear pack_for(LinearSource source, DType dtype, Memory& memory) {
+  return pack(std::move(source), dtype == DType::f32 ? dtype : kActivations, memory);
+}
 
 // dtype as pack's; a table of u8 stays one, with its scale and zero.
 Table place_table(Table table, DType dtype, Memory& memory);

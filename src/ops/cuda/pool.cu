@@ -6,54 +6,64 @@
 namespace winnow::cuda {
 namespace {
 
-constexpr int kPoolThreads = 64;
-constexpr int kAhead = 16;  // rows asked for before the first is added: a column is one thread's
+constexpr int kPoolCols = 32, kPoolWarps = 8;
+constexpr int kAhead = 16;  // rows that each warp asks for at once
+constexpr int kPart = kPoolWarps * kAhead;
 constexpr int kNormalizeThreads = 128;
 
-// One thread a column of a text (blockIdx.x), its rows in order.
+// A block takes kPoolCols columns of a text (blockIdx.x): all of its warps fetch rows, kPart at a
+// time, and the first one's lanes add them up, a column each, in order.
 template <typename T, Pooling kKind>
-__global__ void pool_kernel(const T* x, const int32_t* starts, const int32_t* skips, float* out,
-                            int cols, int64_t out_row) {
-  const int c = static_cast<int>(blockIdx.y) * kPoolThreads + static_cast<int>(threadIdx.x);
-  if (c >= cols) return;
+__global__ void __launch_bounds__(kPoolWarps * 32)
+    pool_kernel(const T* x, const int32_t* starts, const int32_t* skips, float* out, int cols,
+                int64_t out_row) {
+  __shared__ float part[2][kPart][kPoolCols];
+  const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
+  const int c = static_cast<int>(blockIdx.y) * kPoolCols + lane;
+  const bool has = c < cols, adds = has && warp == 0;
   const int64_t text = blockIdx.x, first = starts[text], end = starts[text + 1];
   const int64_t begin = first + (skips ? skips[text] : 0);
   out += text * out_row + c;
   x += c;
-  if (begin >= end) {
-    *out = 0.0f;
+  if (begin >= end || kKind == Pooling::kCls || kKind == Pooling::kLast) {
+    const int64_t row = kKind == Pooling::kLast ? end - 1 : begin;
+    if (adds) *out = begin >= end ? 0.0f : widen(x[row * cols]);
     return;
   }
-  if constexpr (kKind == Pooling::kCls) {
-    *out = widen(x[begin * cols]);
-  } else if constexpr (kKind == Pooling::kLast) {
-    *out = widen(x[(end - 1) * cols]);
-  } else {
-    float sum = kKind == Pooling::kMax ? widen(x[begin * cols]) : 0.0f, total = 0.0f;
-    const auto take = [&](int64_t row, float value) {
-      if constexpr (kKind == Pooling::kMax) {
-        sum = fmaxf(sum, value);
-      } else {
-        const float weight =
-            kKind == Pooling::kWeightedMean ? static_cast<float>(row - first + 1) : 1.0f;
-        total += weight;
-        sum = __fadd_rn(sum, __fmul_rn(weight, value));
-      }
-    };
-    int64_t row = begin;
-    for (; row + kAhead <= end; row += kAhead) {
-      T ahead[kAhead];
-#pragma unroll
-      for (int i = 0; i < kAhead; ++i) ahead[i] = x[(row + i) * cols];
-#pragma unroll
-      for (int i = 0; i < kAhead; ++i) take(row + i, widen(ahead[i]));
+  float sum = kKind == Pooling::kMax ? -INFINITY : 0.0f, total = 0.0f;
+  const auto take = [&](int64_t row, float value) {
+    if constexpr (kKind == Pooling::kMax) {
+      sum = fmaxf(sum, value);
+    } else {
+      const float weight =
+          kKind == Pooling::kWeightedMean ? static_cast<float>(row - first + 1) : 1.0f;
+      total += weight;
+      sum = __fadd_rn(sum, __fmul_rn(weight, value));
     }
-    for (; row < end; ++row) take(row, widen(x[row * cols]));
-    if constexpr (kKind == Pooling::kMax)
-      *out = sum;
-    else
-      *out = sum / (kKind == Pooling::kMeanSqrtLength ? sqrtf(total) : total);
+  };
+  T ahead[kAhead] = {};
+  const auto fetch = [&](int64_t from) {
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i)
+      if (const int64_t row = from + warp * kAhead + i; has && row < end) ahead[i] = x[row * cols];
+  };
+  fetch(begin);
+  int turn = 0;
+  for (int64_t row = begin; row < end; row += kPart, turn ^= 1) {
+#pragma unroll
+    for (int i = 0; i < kAhead; ++i) part[turn][warp * kAhead + i][lane] = widen(ahead[i]);
+    __syncthreads();
+    fetch(row + kPart);
+    if (!adds) continue;
+    const int count = static_cast<int>(end - row < kPart ? end - row : kPart);
+#pragma unroll 8
+    for (int i = 0; i < count; ++i) take(row + i, part[turn][i][lane]);
   }
+  if (!adds) return;
+  if constexpr (kKind == Pooling::kMax)
+    *out = sum;
+  else
+    *out = sum / (kKind == Pooling::kMeanSqrtLength ? sqrtf(total) : total);
 }
 
 // Calls body.operator()<kind>().
@@ -107,11 +117,11 @@ void pool_rows(const PoolRowsArgs& a, Stream& stream) {
   const int32_t* starts = of(stream).upload(a.starts);
   const int32_t* skips = a.skips.empty() ? nullptr : of(stream).upload(a.skips);
   const dim3 grid(static_cast<unsigned>(texts),
-                  static_cast<unsigned>((a.cols + kPoolThreads - 1) / kPoolThreads));
+                  static_cast<unsigned>((a.cols + kPoolCols - 1) / kPoolCols));
   with_type("pool_rows", a.type, [&]<typename T>() {
     for (int64_t k = 0; k < kinds; ++k)
       with_kind(a.kinds[k], [&]<Pooling kKind>() {
-        pool_kernel<T, kKind><<<grid, kPoolThreads, 0, of(stream).queue()>>>(
+        pool_kernel<T, kKind><<<grid, kPoolWarps * 32, 0, of(stream).queue()>>>(
             static_cast<const T*>(a.x), starts, skips, a.out + k * a.cols, static_cast<int>(a.cols),
             kinds * a.cols);
       });
