@@ -182,35 +182,50 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
   else
     __syncthreads();
 
+  constexpr int kSliceElements = kSliceBytes / static_cast<int>(sizeof(In));
   if (group == kGroups) {
     if constexpr (kGroups == 2) give_registers<40>();
     if (warp == 4 * kGroups && lane == 0) {
       int stage = 0;
       uint32_t parity = 1;
+      const auto load = [&](const CUtensorMap* map, uint32_t to, int bytes, bool shared, int k,
+                            int row, int rows) {
+        const uint32_t bar = full + 8 * stage;
+        if (kCluster > 1 && shared) {
+          load_box_to(to + rank * bytes / 2, map, bar, k, row + rank * rows / 2, 3);
+        } else {
+          load_box(to, map, bar, k, row);
+          load_box(to + bytes / 2, map, bar, k, row + rows / 2);
+        }
+      };
+      const auto load_x = [&](const Tile& tile, int slice) {
+        load(&map_x, base + R::kX + stage * R::kBytesX, R::kBytesX, !tile.shares_w,
+             slice * kSliceElements, tile.row * kRows, kRows);
+      };
+      const auto load_w = [&](const Tile& tile, int slice) {
+        load(&map_w, base + R::kW + stage * R::kBytesW, R::kBytesW, tile.shares_w,
+             slice * kSliceElements, tile.col * kCols, kCols);
+      };
+      // Weights do not come from the kernel before: the first fill the ring while it ends.
+      int ahead = min(kStages, walk.slices);
+      const Tile start = tile_of<kCluster>(walk, first, rank);
+      for (; stage < ahead; ++stage) {
+        barrier_expect(full + 8 * stage, R::kBytesX + R::kBytesW);
+        load_w(start, stage);
+      }
+      stage = 0;
+      wait_for_kernel_before();
       for (int item = first; item < walk.items; item += step) {
         const Tile tile = tile_of<kCluster>(walk, item, rank);
-        const int row = tile.row * kRows, col = tile.col * kCols;
         for (int slice = 0; slice < walk.slices; ++slice) {
-          const uint32_t bar = full + 8 * stage;
-          const uint32_t x = base + R::kX + stage * R::kBytesX;
-          const uint32_t w = base + R::kW + stage * R::kBytesW;
-          barrier_wait(empty + 8 * stage, parity);
-          barrier_expect(bar, R::kBytesX + R::kBytesW);
-          const int k = slice * (kSliceBytes / static_cast<int>(sizeof(In)));
-          if constexpr (kCluster == 1) {
-            for (int half = 0; half < 2; ++half) {
-              load_box(x + half * R::kBytesX / 2, &map_x, bar, k, row + half * kRows / 2);
-              load_box(w + half * R::kBytesW / 2, &map_w, bar, k, col + half * kCols / 2);
-            }
-          } else if (tile.shares_w) {
-            load_box(x, &map_x, bar, k, row);
-            load_box_to(w + rank * R::kBytesW / 2, &map_w, bar, k, col + rank * kCols / 2, 3);
-            load_box(x + R::kBytesX / 2, &map_x, bar, k, row + kRows / 2);
+          if (ahead > 0) {
+            --ahead;
           } else {
-            load_box(w, &map_w, bar, k, col);
-            load_box_to(x + rank * R::kBytesX / 2, &map_x, bar, k, row + rank * kRows / 2, 3);
-            load_box(w + R::kBytesW / 2, &map_w, bar, k, col + kCols / 2);
+            barrier_wait(empty + 8 * stage, parity);
+            barrier_expect(full + 8 * stage, R::kBytesX + R::kBytesW);
+            load_w(tile, slice);
           }
+          load_x(tile, slice);
           if (++stage == kStages) stage = 0, parity ^= 1;
         }
       }
@@ -218,6 +233,8 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
     __syncwarp();
   } else {
     if constexpr (kGroups == 2) take_registers<232>();
+    wait_for_kernel_before();
+    let_next_kernel_start();
     float d[kCols / 2];
     int stage = 0;
     uint32_t parity = 0;
@@ -420,11 +437,13 @@ void launch(const GemmArgs& a, cudaStream_t stream) {
   config.blockDim = (kRows / 64 + 1) * 128;
   config.dynamicSmemBytes = R::kBytes;
   config.stream = stream;
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim = {kCluster, 1, 1};
-  config.attrs = &attribute;
-  config.numAttrs = 1;
+  cudaLaunchAttribute attributes[2]{};
+  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[0].val.programmaticStreamSerializationAllowed = 1;
+  attributes[1].id = cudaLaunchAttributeClusterDimension;
+  attributes[1].val.clusterDim = {kCluster, 1, 1};
+  config.attrs = attributes;
+  config.numAttrs = kCluster > 1 ? 2 : 1;
   check(cudaLaunchKernelEx(&config, kernel, x, w, out, walk, e, staged), "launch");
 }
 
