@@ -89,6 +89,27 @@ __device__ __forceinline__ void fence_shared_for_engines() {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
+// A word or a pair of words of shared memory.
+template <typename T>
+__device__ __forceinline__ T load_shared(uint32_t from) {
+  if constexpr (sizeof(T) == 8) {
+    float2 v;
+    asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(v.x), "=f"(v.y) : "r"(from));
+    return v;
+  } else {
+    uint32_t v;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(from));
+    return v;
+  }
+}
+// A thread's own 8 bytes from global to shared memory, in the background.
+__device__ __forceinline__ void copy_pair(uint32_t to, const float* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to), "l"(from) : "memory");
+}
+__device__ __forceinline__ void copies_wait() {
+  asm volatile("cp.async.wait_all;" ::: "memory");
+}
+
 // Four 8 x 8 matrices of 16-bit elements: lane i holds the row address i % 8 of matrix i / 8.
 __device__ __forceinline__ void store_matrices(uint32_t to, uint32_t a, uint32_t b, uint32_t c,
                                                uint32_t d) {
