@@ -606,12 +606,12 @@ void speed(bool tiles, bool small) {
     Buffer<__nv_bfloat16> x(size_t(s) * s), w(size_t(s) * s), out(size_t(s) * s);
     Buffer<float> bias(s);
     randomise(x, 1.f, 1), randomise(w, 1.f, 2), randomise(bias, 1.f, 3);
+    GemmArgs a{x.p, s, w.p, nullptr, nullptr, 0, out.p, s, s, s, s, DType::bf16, DType::bf16};
+    const float before = median_us([&](int, cudaStream_t q) { gemm(a, q); }, 6);
     const float us = lt.time(s, s, s, {x.p}, {w.p}, out.p, nullptr, false, 6);
-    GemmArgs a{x.p, s, w.p,         bias.p,      nullptr,           0,    out.p, s, s,
-               s,   s, DType::bf16, DType::bf16, Activation::kNone, false};
     const float ours = median_us([&](int, cudaStream_t q) { gemm(a, q); }, 6);
-    std::printf("8192^3: cuBLASLt %.0f TFLOP/s, ours %.0f\n", us ? 1.0995e6 / us : 0,
-                1.0995e6 / ours);
+    std::printf("8192^3: ours %.0f, cuBLASLt %.0f, ours again %.0f TFLOP/s\n", 1.0995e6 / before,
+                us ? 1.0995e6 / us : 0, 1.0995e6 / ours);
     const float copy = median_us(
         [&](int, cudaStream_t q) {
           OK(cudaMemcpyAsync(out.p, x.p, out.n * 2, cudaMemcpyDeviceToDevice, q));
@@ -720,6 +720,68 @@ void speed(bool tiles, bool small) {
   }
 }
 
+// f8 products beside the same in bf16, every tile that has them.
+void speed_f8() {
+  std::vector<int64_t> rows{4224, 16896};
+  if (const char* only = std::getenv("GEMM_ROWS")) rows = {std::atol(only)};
+  const Activation none = Activation::kNone, ge = Activation::kGelu;
+  for (int64_t m : rows)
+    for (const auto& [n, k, act, f8_out] :
+         {std::tuple<int64_t, int64_t, Activation, bool>{3072, 1024, none, false},
+          {1024, 1024, none, false},
+          {4096, 1024, ge, true},
+          {1024, 4096, none, false},
+          {2304, 768, none, false},
+          {3072, 768, ge, true},
+          {768, 3072, none, false},
+          {1536, 384, ge, true},
+          {384, 1536, none, false},
+          {8192, 8192, none, false}}) {
+      Buffer<__nv_fp8_e4m3> x(m * k), w(n * k);
+      Buffer<float> xs(m * (k / 128)), ws(n), bias(n), os(m * (n / 128));
+      Buffer<__nv_bfloat16> out(m * n), x16(m * k), w16(n * k);
+      randomise(x, 40.f, 1), randomise(w, 40.f, 2), randomise(bias, 0.5f, 3),
+          randomise(x16, 1.f, 4), randomise(w16, 0.03f, 5);
+      positive(xs, 1 / 40.f, 6), positive(ws, 1 / 40.f / std::sqrt(float(k)), 7);
+      GemmArgs a{x.p,
+                 k,
+                 w.p,
+                 bias.p,
+                 nullptr,
+                 0,
+                 out.p,
+                 n,
+                 m,
+                 n,
+                 k,
+                 DType::f8_e4m3,
+                 f8_out ? DType::f8_e4m3 : DType::bf16,
+                 act,
+                 false,
+                 xs.p,
+                 ws.p,
+                 f8_out ? os.p : nullptr};
+      const GemmArgs b{x16.p, k, w16.p, bias.p, nullptr,     0,           out.p,
+                       n,     m, n,     k,      DType::bf16, DType::bf16, act};
+      const double flop = 2.0 * m * n * k;
+      const int launches = flop > 1e12 ? 3 : 16;
+      const float us = median_us([&](int, cudaStream_t q) { gemm(a, q); }, launches);
+      const float us16 = median_us([&](int, cudaStream_t q) { gemm(b, q); }, launches);
+      std::printf("f8 %5ld %5ld %5ld %s%s: %6.1f us %4.0f TF, bf16 %6.1f us %3.0f TF, %.2fx |",
+                  long(m), long(n), long(k), act_name(act), f8_out ? " to f8" : "", us,
+                  flop / us / 1e6, us16, flop / us16 / 1e6, us16 / us);
+      for (const GemmTile& t : gemm_tiles()) {
+        if (t.cols < 64) continue;
+        try {
+          const float u = median_us([&](int, cudaStream_t q) { gemm_by(t, a, q); }, launches);
+          std::printf(" %s %.0f", tile_name(t).c_str(), flop / u / 1e6);
+        } catch (const Error&) {
+        }
+      }
+      std::printf("\n");
+    }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -734,6 +796,7 @@ int main(int argc, char** argv) {
       if (what == "bits") bits();
       if (what == "speed") speed(false, false);
       if (what == "tiles") speed(true, false);
+      if (what == "speed8") speed_f8();
       if (what == "small") speed(false, true);
     } catch (const std::exception& e) {
       std::printf("THROWN in %s: %s\n", what.c_str(), e.what());
