@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <mutex>
 
 #include "base/error.h"
@@ -27,12 +28,13 @@ namespace {
 constexpr int kSliceBytes = 128;   // of k
 constexpr int kStoreCols = 64;     // a warp's corner: 16 rows of 64 columns
 constexpr int kCorner = 16 * 128;  // bytes
-constexpr int kLag = 2;            // slices the second warp group is behind
 
 struct Walk {
   int slices;            // of k
   int m_tiles, n_tiles;  // of the output
   int items;             // tiles, or pairs of tiles
+  int slice_bytes;       // that arrive for a slice
+  int lag;               // slices the second warp group is behind the first
 };
 
 struct Tile {
@@ -68,84 +70,133 @@ __device__ __forceinline__ Tile tile_of(const Walk& walk, int item, int rank) {
 
 template <int kRows, int kCols, int kStages>
 struct Ring {
-  static constexpr int kWarps = kRows / 16;
+  static constexpr int kGroups = kRows / 64;
   static constexpr int kBytesX = kRows * 128, kBytesW = kCols * 128;
   static constexpr int kX = 0;
   static constexpr int kW = kStages * kBytesX;
   static constexpr int kCorners = kW + kStages * kBytesW;
-  static constexpr int kFull = kCorners + (kCols >= kStoreCols ? kWarps * 2 * kCorner : 0);
+  static constexpr int kAddends = kCorners + (kCols >= kStoreCols ? kGroups * 4 * kCorner : 0);
+  static constexpr int kAddendBytes = kCols * 4 * (kCols <= 128 ? 2 : 1);  // bias; w_scales
+  static constexpr int kFull = kAddends + kGroups * kAddendBytes;
   static constexpr int kEmpty = kFull + 8 * kStages;
-  static constexpr int kBytes = kEmpty + 8 * kStages + 1024;  // the base is aligned in the kernel
+  static constexpr int kBytes = kEmpty + 8 * kStages;
   static_assert(kBytes <= 227 * 1024);
 };
 
-// The rows of one warp, sums to out.
-template <typename In, typename T, int kCols>
-__device__ __forceinline__ void finish(const Epilogue& e, bool staged, const CUtensorMap* map_out,
-                                       float (&d)[kCols / 2], int row, int col, uint32_t corners,
-                                       int lane) {
-  constexpr bool kEight = std::is_same_v<In, __nv_fp8_e4m3>;
-  constexpr int kWidth = kCols < 64 ? kCols : 64;
-  const int lane_row = row + lane / 4, lane_col = col + 2 * (lane % 4);
-  if constexpr (kCols < kStoreCols) staged = false;
-  if (!staged) {
-    products_wait<0>();
-#pragma unroll
-    for (int c = 0; c < kCols / kWidth; ++c) {
-      if constexpr (kEight) scale_columns<kWidth>(e, lane_col + kWidth * c, d + kWidth / 2 * c);
-      finish_direct<T, kWidth>(e, d + kWidth / 2 * c, lane_row, lane_col + kWidth * c, lane);
-    }
-    return;
+// Where a warp of a consuming group stands in the ring.
+template <typename R, int kStages, int kCluster>
+struct Cursor {
+  uint32_t base;
+  int lane;
+  int stage = 0;
+  uint32_t parity = 0;
+
+  __device__ __forceinline__ void wait() const {
+    barrier_wait(base + R::kFull + 8 * stage, parity);
   }
-  if constexpr (kCols >= kStoreCols) {
-    Addends<64> addends;
-    addends.fetch(e, lane_row, lane_col);
-    products_wait<0>();
-    uint32_t packed[16];
-    const int store_col = e.gated ? col / 2 : col;
-    const int store_cols = kEight && e.out_scales ? 128 : 64;
+  __device__ __forceinline__ void next() {
+    if (++stage == kStages) stage = 0, parity ^= 1;
+  }
+  // This warp is through with what lies there; both blocks of a cluster must know.
+  __device__ __forceinline__ void release(int s) const {
+    if (lane < kCluster) {
+      if constexpr (kCluster == 1)
+        barrier_arrive(base + R::kEmpty + 8 * s);
+      else
+        barrier_arrive_at(base + R::kEmpty + 8 * s, lane);
+    }
+  }
+  __device__ __forceinline__ uint32_t x() const { return base + R::kX + stage * R::kBytesX; }
+  __device__ __forceinline__ uint32_t w() const { return base + R::kW + stage * R::kBytesW; }
+};
+
+// The rows of one warp from sums to out, 64 columns at a time, which turn in the warp's corner from
+// what a lane holds to whole lines. The residual comes through the ring, as if it were more slices:
+// 64 columns where x lies, 64 where w lies. row: the warp's first, of out; tile_row: of the tile.
+// (The copy engine could store the corners, but waits behind the slices that it loads: 3.5 us a
+// tile that nothing hid, measured.)
+template <typename In, typename T, int kCols, typename Where>
+__device__ __forceinline__ void finish(const Epilogue& e, float (&d)[kCols / 2], int row,
+                                       int tile_row, int col, uint32_t addends, uint32_t corner,
+                                       Where& ring, int lane) {
+  constexpr bool kEight = std::is_same_v<In, __nv_fp8_e4m3>;
+  const bool to_f8 = kEight && e.out_scales;
+  const bool halved = e.gated || to_f8;  // two steps fill a corner
+  uint32_t packed[16];
 #pragma unroll
-    for (int c = 0; c < kCols / 64; ++c) {
-      float* v = d + 32 * c;
-      if constexpr (kEight) scale_columns<64>(e, lane_col + 64 * c, v);
-      add_bias<64>(e, addends, v);
-      if (e.gated) {
-        if (c + 1 < kCols / 64) addends.fetch(e, lane_row, lane_col + 64 * (c + 1));
-        activate<32, 2>(e.activation, v);
+  for (int c = 0; c < kCols / 64; ++c) {
+    float* v = d + 32 * c;
+    const uint32_t pairs = addends + 4 * (64 * c + 2 * (lane % 4));
+    if constexpr (kEight) {
 #pragma unroll
-        for (int i = 0; i < 8; ++i) {  // 16 columns i / 2, rows + 8 (i % 2)
-          const float* g = v + 8 * (i / 2) + 2 * (i % 2);
-          packed[8 * (c % 2) + i] = pair_up(pack<T>(g[0] * g[1], g[4] * g[5]), lane);
+      for (int j = 0; j < 8; ++j) {
+        const float2 scale = load_shared<float2>(pairs + 4 * kCols + 32 * j);
+        v[4 * j] *= scale.x, v[4 * j + 1] *= scale.y;
+        v[4 * j + 2] *= scale.x, v[4 * j + 3] *= scale.y;
+      }
+    }
+    if (e.bias) {
+#pragma unroll
+      for (int j = 0; j < 8; ++j) {
+        const float2 bias = load_shared<float2>(pairs + 32 * j);
+        v[4 * j] += bias.x, v[4 * j + 1] += bias.y;
+        v[4 * j + 2] += bias.x, v[4 * j + 3] += bias.y;
+      }
+    }
+    if (e.gated) {
+      activate<32, 2>(e.activation, v);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {  // 16 columns i / 2, rows + 8 (i % 2)
+        const float* g = v + 8 * (i / 2) + 2 * (i % 2);
+        packed[8 * (c % 2) + i] = pair_up(pack<T>(g[0] * g[1], g[4] * g[5]), lane);
+      }
+    } else {
+      activate<32, 1>(e.activation, v);
+      if (e.residual) {
+        if (c % 2 == 0) ring.wait();
+        const uint32_t line =
+            (c % 2 ? ring.w() : ring.x()) + (tile_row + lane / 4) * 128 + 4 * (lane % 4);
+#pragma unroll
+        for (int i = 0; i < 16; ++i) {
+          const uint32_t from = line + i % 2 * 1024 + (((i / 2) ^ (lane / 4)) << 4);
+          const float2 pair = unpack<T>(load_shared<uint32_t>(from));
+          v[2 * i] += pair.x, v[2 * i + 1] += pair.y;
         }
-        if (c % 2 == 0) continue;
-      } else {
-        activate<32, 1>(e.activation, v);
-        add_residual<T, 64>(e, addends, v);
-        if (c + 1 < kCols / 64) addends.fetch(e, lane_row, lane_col + 64 * (c + 1));
-        if (kEight && e.out_scales) {
-          if constexpr (kEight && kCols % 128 == 0)
-            if (c % 2) quantise_128(e, v - 32, lane_row, col + 64 * (c - 1), lane, packed);
-          if (c % 2 == 0) continue;
-        } else {
-#pragma unroll
-          for (int i = 0; i < 16; ++i) packed[i] = pack<T>(v[2 * i], v[2 * i + 1]);
+        if (c % 2 || c + 1 == kCols / 64) {
+          __syncwarp();
+          ring.release(ring.stage);
+          ring.next();
         }
       }
-      const bool halved = e.gated || (kEight && e.out_scales);  // two steps fill a corner
-      const int store = halved ? c / 2 : c;
-      const uint32_t corner = corners + store % 2 * kCorner;
-      if (lane == 0) stores_read<1>();  // two stores ago is through with this corner
-      __syncwarp();
-      const uint32_t line = corner + (lane % 8 + 8 * (lane / 8 % 2)) * 128;
+      if constexpr (kEight && kCols % 128 == 0)
+        if (to_f8 && c % 2)
+          quantise_128(e, v - 32, row + lane / 4, col + 64 * (c - 1), lane, packed);
+      if (!to_f8) {
 #pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        const int unit = (2 * i + lane / 16) ^ (lane % 8);
-        store_matrices(line + 16 * unit, packed[4 * i], packed[4 * i + 1], packed[4 * i + 2],
-                       packed[4 * i + 3]);
+        for (int i = 0; i < 16; ++i) packed[i] = pack<T>(v[2 * i], v[2 * i + 1]);
       }
-      fence_shared_for_engines();
-      __syncwarp();
-      if (lane == 0) store_box(map_out, corner, store_col + store_cols * store, row);
+    }
+    if (halved && c % 2 == 0) continue;
+    __syncwarp();  // all have read what was here
+    const uint32_t line = corner + (lane % 8 + 8 * (lane / 8 % 2)) * 128;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int unit = (2 * i + lane / 16) ^ (lane % 8);
+      store_matrices(line + 16 * unit, packed[4 * i], packed[4 * i + 1], packed[4 * i + 2],
+                     packed[4 * i + 3]);
+    }
+    __syncwarp();
+    // of out, in bytes: eight lanes a row
+    const int size = to_f8 ? 1 : 2;
+    const int from = (halved ? col + 64 * (c - 1) : col + 64 * c) * size / (e.gated ? 2 : 1);
+    const int end = e.n * size / (e.gated ? 2 : 1), at = from + lane % 8 * 16;
+    char* to = static_cast<char*>(e.out) + (row + lane / 8) * e.out_stride * size + at;
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int r = 4 * i + lane / 8;
+      const uint4 unit = load_shared_16(corner + r * 128 + (((lane % 8) ^ (r % 8)) << 4));
+      if (row + r < e.m && at < end)
+        *reinterpret_cast<uint4*>(to + 4 * i * e.out_stride * size) = unit;
     }
   }
 }
@@ -154,13 +205,15 @@ template <typename In, typename T, int kRows, int kCols, int kStages, int kClust
 __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
     gemm_kernel(const __grid_constant__ CUtensorMap map_x,
                 const __grid_constant__ CUtensorMap map_w,
-                const __grid_constant__ CUtensorMap map_out, const Walk walk, const Epilogue e,
+                const __grid_constant__ CUtensorMap map_residual, const Walk walk, const Epilogue e,
                 const bool staged) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   using R = Ring<kRows, kCols, kStages>;
   constexpr int kGroups = kRows / 64;
-  extern __shared__ char raw[];
-  const uint32_t base = (shared_address(raw) + 1023) & ~1023u;
+  constexpr bool kEight = std::is_same_v<In, __nv_fp8_e4m3>;
+  extern __shared__ __align__(1024) char raw[];
+  const uint32_t base = shared_address(raw);
+  if (base % 1024) __trap();
   const int warp = __shfl_sync(0xFFFFFFFF, threadIdx.x / 32, 0), lane = threadIdx.x % 32;
   const int group = warp / 4;
   const int rank = kCluster == 1 ? 0 : static_cast<int>(block_in_cluster());
@@ -175,89 +228,120 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
     barrier_init_done();
     prefetch(&map_x);
     prefetch(&map_w);
-    prefetch(&map_out);
   }
   if constexpr (kCluster > 1)
     cluster_sync();
   else
     __syncthreads();
 
+  constexpr int kSliceElements = kSliceBytes / static_cast<int>(sizeof(In));
   if (group == kGroups) {
     if constexpr (kGroups == 2) give_registers<40>();
     if (warp == 4 * kGroups && lane == 0) {
       int stage = 0;
       uint32_t parity = 1;
+      const auto load = [&](const CUtensorMap* map, uint32_t to, int bytes, bool shared, int k,
+                            int row, int rows) {
+        const uint32_t bar = full + 8 * stage;
+        if constexpr (kCluster == 1) {
+          load_box(to, map, bar, k, row);
+        } else if (shared) {
+          load_box_to(to + rank * bytes / 2, map, bar, k, row + rank * rows / 2, 3);
+        } else {
+          load_box(to, map, bar, k, row);
+          load_box(to + bytes / 2, map, bar, k, row + rows / 2);
+        }
+      };
+      const auto load_x = [&](const Tile& tile, int slice) {
+        load(&map_x, base + R::kX + stage * R::kBytesX, R::kBytesX, !tile.shares_w,
+             slice * kSliceElements, tile.row * kRows, kRows);
+      };
+      const auto load_w = [&](const Tile& tile, int slice) {
+        load(&map_w, base + R::kW + stage * R::kBytesW, R::kBytesW, tile.shares_w,
+             slice * kSliceElements, tile.col * kCols, kCols);
+      };
+      // Weights do not come from the kernel before: the first fill the ring while it ends.
+      int ahead = min(kStages, walk.slices);
+      const Tile start = tile_of<kCluster>(walk, first, rank);
+      for (; stage < ahead; ++stage) {
+        barrier_expect(full + 8 * stage, walk.slice_bytes);
+        load_w(start, stage);
+      }
+      stage = 0;
+      wait_for_kernel_before();
       for (int item = first; item < walk.items; item += step) {
         const Tile tile = tile_of<kCluster>(walk, item, rank);
-        const int row = tile.row * kRows, col = tile.col * kCols;
         for (int slice = 0; slice < walk.slices; ++slice) {
-          const uint32_t bar = full + 8 * stage;
-          const uint32_t x = base + R::kX + stage * R::kBytesX;
-          const uint32_t w = base + R::kW + stage * R::kBytesW;
-          barrier_wait(empty + 8 * stage, parity);
-          barrier_expect(bar, R::kBytesX + R::kBytesW);
-          const int k = slice * (kSliceBytes / static_cast<int>(sizeof(In)));
-          if constexpr (kCluster == 1) {
-            for (int half = 0; half < 2; ++half) {
-              load_box(x + half * R::kBytesX / 2, &map_x, bar, k, row + half * kRows / 2);
-              load_box(w + half * R::kBytesW / 2, &map_w, bar, k, col + half * kCols / 2);
-            }
-          } else if (tile.shares_w) {
-            load_box(x, &map_x, bar, k, row);
-            load_box_to(w + rank * R::kBytesW / 2, &map_w, bar, k, col + rank * kCols / 2, 3);
-            load_box(x + R::kBytesX / 2, &map_x, bar, k, row + kRows / 2);
+          if (ahead > 0) {
+            --ahead;
           } else {
-            load_box(w, &map_w, bar, k, col);
-            load_box_to(x + rank * R::kBytesX / 2, &map_x, bar, k, row + rank * kRows / 2, 3);
-            load_box(w + R::kBytesW / 2, &map_w, bar, k, col + kCols / 2);
+            barrier_wait(empty + 8 * stage, parity);
+            barrier_expect(full + 8 * stage, walk.slice_bytes);
+            load_w(tile, slice);
           }
+          load_x(tile, slice);
           if (++stage == kStages) stage = 0, parity ^= 1;
+        }
+        if constexpr (kCols >= kStoreCols) {
+          for (int c = 0; staged && e.residual && c < kCols / 64; ++c) {
+            const uint32_t bar = full + 8 * stage;
+            if (c % 2 == 0) {
+              barrier_wait(empty + 8 * stage, parity);
+              barrier_expect(bar, min(2, kCols / 64 - c) * R::kBytesX);
+            }
+            load_box(c % 2 ? base + R::kW + stage * R::kBytesW : base + R::kX + stage * R::kBytesX,
+                     &map_residual, bar, tile.col * kCols + 64 * c, tile.row * kRows);
+            if (c % 2 || c + 1 == kCols / 64)
+              if (++stage == kStages) stage = 0, parity ^= 1;
+          }
         }
       }
     }
     __syncwarp();
   } else {
     if constexpr (kGroups == 2) take_registers<232>();
+    wait_for_kernel_before();
+    let_next_kernel_start();
     float d[kCols / 2];
-    int stage = 0;
-    uint32_t parity = 0;
-    bool fresh = kGroups == 2;
-
-    const uint32_t corners = base + R::kCorners + warp * 2 * kCorner;
+    Cursor<R, kStages, kCluster> ring{base, lane};
+    bool fresh = kGroups == 2 && walk.lag > 0;
+    const uint32_t corner = base + R::kCorners + warp * kCorner;
+    const uint32_t addends = base + R::kAddends + group * R::kAddendBytes;
     if (fresh && group == 1) {
       group_sync(1, 256);
       fresh = false;
     }
-    const auto release = [&](int s) {
-      if (lane < kCluster) {
-        if constexpr (kCluster == 1)
-          barrier_arrive(empty + 8 * s);
-        else
-          barrier_arrive_at(empty + 8 * s, lane);
-      }
-    };
     const auto multiply = [&](float(&sums)[kCols / 2], bool add) {
-      barrier_wait(full + 8 * stage, parity);
-      const uint64_t x = matrix_descriptor(base + R::kX + stage * R::kBytesX + group * (64 * 128));
-      const uint64_t w = matrix_descriptor(base + R::kW + stage * R::kBytesW);
+      ring.wait();
+      const uint64_t x = matrix_descriptor(ring.x() + group * (64 * 128));
+      const uint64_t w = matrix_descriptor(ring.w());
       products_begin();
 #pragma unroll
       for (int i = 0; i < kSliceBytes / 32; ++i)
         wgmma<In, kCols>(sums, x + 2 * i, w + 2 * i, add || i > 0);
       products_commit();
-      if (++stage == kStages) stage = 0, parity ^= 1;
+      ring.next();
     };
     for (int item = first; item < walk.items; item += step) {
       const Tile tile = tile_of<kCluster>(walk, item, rank);
-      int last = stage;
-      if constexpr (std::is_same_v<In, __nv_fp8_e4m3>) {
+      const int row = tile.row * kRows + 16 * warp, col = tile.col * kCols;
+      if (staged) {  // bias and scales to shared memory, under cover of the products
+        group_sync(2 + group, 128);
+        for (int i = threadIdx.x % 128; i < kCols / 2; i += 128) {
+          const int at = min(col + 2 * i, e.n - 2);
+          if (e.bias) copy_pair(addends + 8 * i, e.bias + at);
+          if constexpr (kEight) copy_pair(addends + 4 * kCols + 8 * i, e.w_scales + at);
+        }
+      }
+      int last = ring.stage;
+      if constexpr (kEight) {
         // Each slice on its own, then f32 sums of f32: the units keep fewer bits of f8's sums.
-        const int row = tile.row * kRows + 16 * warp + lane / 4, blocks = e.k / 128;
+        const int lane_row = row + lane / 4, blocks = e.k / 128;
         const float* scales[2];
         float next[2];
 #pragma unroll
         for (int h = 0; h < 2; ++h) {
-          scales[h] = e.x_scales + int64_t{min(row + 8 * h, e.m - 1)} * blocks;
+          scales[h] = e.x_scales + int64_t{min(lane_row + 8 * h, e.m - 1)} * blocks;
           next[h] = scales[h][0];
         }
 #pragma unroll
@@ -269,8 +353,8 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
           if (slice + 1 < walk.slices)
             next[0] = scales[0][slice + 1], next[1] = scales[1][slice + 1];
           products_wait<0>();
-          release(last);
-          last = stage;
+          ring.release(last);
+          last = ring.stage;
 #pragma unroll
           for (int i = 0; i < kCols / 2; ++i) d[i] = fmaf(scale[i / 2 % 2], part[i], d[i]);
           if (fresh) {
@@ -278,32 +362,42 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
             fresh = false;
           }
         }
-        finish<In, T, kCols>(e, staged, &map_out, d, tile.row * kRows + 16 * warp, tile.col * kCols,
-                             corners, lane);
-        continue;
-      }
-      multiply(d, false);
-      for (int slice = 1; slice < walk.slices; ++slice) {
-        multiply(d, true);
-        products_wait<1>();
-        release(last);
-        last = last + 1 == kStages ? 0 : last + 1;
-        if (fresh && slice == kLag - 1) {
+      } else {
+        multiply(d, false);
+        for (int slice = 1; slice < walk.slices; ++slice) {
+          multiply(d, true);
+          products_wait<1>();
+          ring.release(last);
+          last = last + 1 == kStages ? 0 : last + 1;
+          if (fresh && slice == walk.lag) {
+            group_arrive(1, 256);
+            fresh = false;
+          }
+        }
+        if (fresh) {
           group_arrive(1, 256);
           fresh = false;
         }
+        products_wait<0>();
+        ring.release(last);
       }
-      if (fresh) {
-        group_arrive(1, 256);
-        fresh = false;
+      if constexpr (kCols >= kStoreCols) {
+        if (staged) {
+          copies_wait();
+          group_sync(2 + group, 128);
+          finish<In, T, kCols>(e, d, row, 16 * warp, col, addends, corner, ring, lane);
+          continue;
+        }
       }
-      products_wait<0>();
-      release(last);
-      finish<In, T, kCols>(e, staged, &map_out, d, tile.row * kRows + 16 * warp, tile.col * kCols,
-                           corners, lane);
+      constexpr int kWidth = kCols < 64 ? kCols : 64;
+      const int lane_col = col + 2 * (lane % 4);
+#pragma unroll
+      for (int c = 0; c < kCols / kWidth; ++c) {
+        if constexpr (kEight) scale_columns<kWidth>(e, lane_col + kWidth * c, d + kWidth / 2 * c);
+        finish_direct<T, kWidth>(e, d + kWidth / 2 * c, row + lane / 4, lane_col + kWidth * c,
+                                 lane);
+      }
     }
-    if (lane == 0) stores_read<0>();
-    __syncwarp();
   }
   if constexpr (kCluster > 1) cluster_sync();  // the other block may still write here
 #endif
@@ -408,11 +502,24 @@ void launch(const GemmArgs& a, cudaStream_t stream) {
                                    (walk.m_tiles % 2 ? (walk.n_tiles + 1) / 2 : 0);
   const Epilogue e = epilogue_of(a);
   const bool staged = !e.out_f32 && aligned(a.out, a.out_stride, size_of(a.out_type)) &&
-                      kCols >= 64 && (!a.gated || kCols % 128 == 0);
-  const int64_t out_cols = a.gated ? a.n / 2 : a.n;
-  const CUtensorMap x = map_of(a.x, a.type, a.m, a.k, a.x_stride, kRows / 2);
-  const CUtensorMap w = map_of(a.w, a.type, a.n, a.k, a.k, kCols / 2);
-  const CUtensorMap out = staged ? map_of(a.out, a.out_type, a.m, out_cols, a.out_stride, 16) : x;
+                      aligned(a.residual, a.residual_stride, 2) && kCols >= 64 &&
+                      (!a.gated || (kCols % 128 == 0 && a.n % 16 == 0));
+  // Of one tile's few rows no more is loaded than there are: what the matrix units read beyond goes
+  // into rows that are never stored.
+  const int box_x = kCluster > 1   ? kRows / 2
+                    : a.m >= kRows ? kRows
+                                   : static_cast<int>((a.m + 7) / 8 * 8);
+  const int box_w = kCluster > 1 ? kCols / 2 : kCols;
+  walk.slice_bytes = kSliceBytes * (box_x + box_w) * kCluster;
+  static const int lag = [] {
+    const char* v = std::getenv("WINNOW_LAG");
+    return v ? std::atoi(v) : 1;
+  }();
+  walk.lag = lag;
+  const CUtensorMap x = map_of(a.x, a.type, a.m, a.k, a.x_stride, box_x);
+  const CUtensorMap w = map_of(a.w, a.type, a.n, a.k, a.k, box_w);
+  const CUtensorMap residual =
+      staged && a.residual ? map_of(a.residual, a.out_type, a.m, a.n, a.residual_stride, kRows) : x;
 
   cudaLaunchConfig_t config{};
   config.gridDim =
@@ -420,12 +527,14 @@ void launch(const GemmArgs& a, cudaStream_t stream) {
   config.blockDim = (kRows / 64 + 1) * 128;
   config.dynamicSmemBytes = R::kBytes;
   config.stream = stream;
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeClusterDimension;
-  attribute.val.clusterDim = {kCluster, 1, 1};
-  config.attrs = &attribute;
-  config.numAttrs = 1;
-  check(cudaLaunchKernelEx(&config, kernel, x, w, out, walk, e, staged), "launch");
+  cudaLaunchAttribute attributes[2]{};
+  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[0].val.programmaticStreamSerializationAllowed = 1;
+  attributes[1].id = cudaLaunchAttributeClusterDimension;
+  attributes[1].val.clusterDim = {kCluster, 1, 1};
+  config.attrs = attributes;
+  config.numAttrs = kCluster > 1 ? 2 : 1;
+  check(cudaLaunchKernelEx(&config, kernel, x, w, residual, walk, e, staged), "launch");
 }
 
 using Launch = void (*)(const GemmArgs&, cudaStream_t);
@@ -447,7 +556,7 @@ constexpr Choice choice() {
   }
   return c;
 }
-const std::array kChoices{choice<128, 256, 4, 2>(), choice<128, 192, 4, 2>(),
+const std::array kChoices{choice<128, 256, 4, 2>(), choice<128, 192, 5, 2>(),
                           choice<128, 128, 6, 2>(), choice<128, 64, 8, 2>(),
                           choice<64, 128, 8, 1>(),  choice<64, 64, 12, 1>(),
                           choice<64, 32, 16, 1>(),  choice<64, 16, 20, 1>()};

@@ -14,10 +14,10 @@ __device__ __forceinline__ uint32_t shared_address(const void* p) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(p));
 }
 
-// Barriers. `bar` is a shared-memory address, `parity` the phase's low bit. Order is asked for within
-// the block only: what passes between blocks here is that a slice has been read. Asking for it
-// within the cluster costs a flush of the L1 a wait and a fence of the GPU an arrival: 450 TFLOP/s
-// instead of what gemm_wgmma.cu says.
+// Barriers. `bar` is a shared-memory address, `parity` the phase's low bit. Order is asked for
+// within the block only: what passes between blocks here is that a slice has been read. Asking for
+// it within the cluster costs a flush of the L1 a wait and a fence of the GPU an arrival: 450
+// TFLOP/s instead of what gemm_wgmma.cu says.
 __device__ __forceinline__ void barrier_init(uint32_t bar, uint32_t arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(bar), "r"(arrivals) : "memory");
 }
@@ -51,8 +51,8 @@ __device__ __forceinline__ void barrier_wait(uint32_t bar, uint32_t parity) {
       : "memory");
 }
 
-// Copies of a box of a matrix: x counts elements along a row, y rows. Outside of the matrix a load
-// writes zeros and a store nothing.
+// Copies of a box of a matrix: x counts elements along a row, y rows. Outside of the matrix what is
+// written to shared memory are zeros.
 __device__ __forceinline__ void prefetch(const CUtensorMap* map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
 }
@@ -72,22 +72,32 @@ __device__ __forceinline__ void load_box_to(uint32_t to, const CUtensorMap* map,
       "l"(map), "r"(bar), "r"(x), "r"(y), "h"(blocks)
       : "memory");
 }
-__device__ __forceinline__ void store_box(const CUtensorMap* map, uint32_t from, int x, int y) {
-  asm volatile(
-      "cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map),
-      "r"(from), "r"(x), "r"(y)
-      : "memory");
-  asm volatile("cp.async.bulk.commit_group;" ::: "memory");
+// A word or a pair of words of shared memory.
+template <typename T>
+__device__ __forceinline__ T load_shared(uint32_t from) {
+  if constexpr (sizeof(T) == 8) {
+    float2 v;
+    asm volatile("ld.shared.v2.f32 {%0, %1}, [%2];" : "=f"(v.x), "=f"(v.y) : "r"(from));
+    return v;
+  } else {
+    uint32_t v;
+    asm volatile("ld.shared.u32 %0, [%1];" : "=r"(v) : "r"(from));
+    return v;
+  }
 }
-// At most `kPending` of this thread's stores still read their source.
-template <int kPending>
-__device__ __forceinline__ void stores_read() {
-  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(kPending) : "memory");
+__device__ __forceinline__ uint4 load_shared_16(uint32_t from) {
+  uint4 v;
+  asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(from)
+               : "memory");
+  return v;
 }
-// Ordinary writes to shared memory become visible to the copy engine and the matrix units.
-__device__ __forceinline__ void fence_shared_for_engines() {
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+// A thread's own 8 bytes from global to shared memory, in the background.
+__device__ __forceinline__ void copy_pair(uint32_t to, const float* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(to), "l"(from) : "memory");
 }
+__device__ __forceinline__ void copies_wait() { asm volatile("cp.async.wait_all;" ::: "memory"); }
 
 // Four 8 x 8 matrices of 16-bit elements: lane i holds the row address i % 8 of matrix i / 8.
 __device__ __forceinline__ void store_matrices(uint32_t to, uint32_t a, uint32_t b, uint32_t c,
@@ -104,6 +114,15 @@ __device__ __forceinline__ void give_registers() {
 template <int kRegisters>
 __device__ __forceinline__ void take_registers() {
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
+// Programmatic launch: waits until the kernels queued before are through and their writes seen;
+// lets the next kernel's blocks start, up to their own such wait, as soon as this one's leave room.
+__device__ __forceinline__ void wait_for_kernel_before() {
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+__device__ __forceinline__ void let_next_kernel_start() {
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
 }
 
 __device__ __forceinline__ uint32_t block_in_cluster() {
