@@ -1,11 +1,10 @@
-#include "ops/cuda/attention.h"
-
 #include <algorithm>
 #include <array>
 #include <numeric>
 #include <vector>
 
 #include "base/error.h"
+#include "ops/cuda/attention.h"
 #include "ops/cuda/attention_tiles.h"
 #include "ops/cuda/cuda_stream.h"
 

@@ -19,7 +19,7 @@ constexpr int kKeys = 64;
 constexpr float kLog2E = 1.44269504088896340736f;
 
 struct Params {
-  const char *q, *k, *v;            // bytes
+  const char *q, *k, *v;              // bytes
   int64_t q_plane, k_plane, v_plane;  // bytes
   int64_t q_row, k_row, v_row;
   char* out;
@@ -146,8 +146,8 @@ __global__ void __launch_bounds__(32 * kWarps) attention_kernel(const Params p) 
 #pragma unroll
       for (int j = 0; j < kKeys / 16; ++j) {
         uint32_t b[4];
-        load_matrices<false>(b, keys + S::offset(16 * j + lane % 8 + 8 * (lane / 16),
-                                                 2 * i + lane / 8 % 2));
+        load_matrices<false>(
+            b, keys + S::offset(16 * j + lane % 8 + 8 * (lane / 16), 2 * i + lane / 8 % 2));
         multiply<T>(s + 8 * j, q[i], b[0], b[1]);
         multiply<T>(s + 8 * j + 4, q[i], b[2], b[3]);
       }

@@ -8,8 +8,16 @@
 namespace winnow::cuda {
 namespace {
 
-constexpr int64_t kWhole = 64;  // past the end of k come zeros up to a multiple: every tile alike
-constexpr int kPad = 4;  // floats, so that a warp's stores into columns meet fewer banks twice
+constexpr int64_t kWhole = 128;  // past the end of k come zeros up to a multiple: every tile alike
+constexpr int kPad = 4;          // floats: with it, the two quads of a pair lie 16 banks apart
+
+// What a thread fetches: quads (4 values of k) of a tile's lines (rows of x or w), two of a line
+// and then the next line's, so that a warp reads whole sectors and writes to each bank once.
+struct Quad {
+  int line, k;
+  __device__ Quad(int piece, int lines)
+      : line(piece / 2 % lines), k((piece % 2 + piece / (2 * lines) * 2) * 4) {}
+};
 
 // Four values of a row from k on; zeros past its end.
 template <typename T>
@@ -60,18 +68,20 @@ __global__ void __launch_bounds__(kRows / kTileRows * kCols / kTileCols)
 #pragma unroll
     for (int i = 0; i < kXLoads; ++i) {
       const int piece = thread + i * kThreads;
-      const int64_t row = row0 + piece / kQuads;
+      const Quad quad(piece, kRows);
+      const int64_t row = row0 + quad.line;
       if (row < a.rows && piece < kRows * kQuads)
-        load_4(a.x + row * a.x_stride, k0 + piece % kQuads * 4, a.k, a.x_vectors, x_next[i]);
+        load_4(a.x + row * a.x_stride, k0 + quad.k, a.k, a.x_vectors, x_next[i]);
       else
         x_next[i][0] = x_next[i][1] = x_next[i][2] = x_next[i][3] = 0.0f;
     }
 #pragma unroll
     for (int i = 0; i < kWLoads; ++i) {
       const int piece = thread + i * kThreads;
-      const int64_t col = col0 + piece / kQuads;
+      const Quad quad(piece, kCols);
+      const int64_t col = col0 + quad.line;
       if (col < a.n && piece < kCols * kQuads)
-        load_4(a.w + col * a.k, k0 + piece % kQuads * 4, a.k, a.w_vectors, w_next[i]);
+        load_4(a.w + col * a.k, k0 + quad.k, a.k, a.w_vectors, w_next[i]);
       else
         w_next[i][0] = w_next[i][1] = w_next[i][2] = w_next[i][3] = 0.0f;
     }
@@ -80,19 +90,19 @@ __global__ void __launch_bounds__(kRows / kTileRows * kCols / kTileCols)
 #pragma unroll
     for (int i = 0; i < kXLoads; ++i) {
       const int piece = thread + i * kThreads;
+      const Quad quad(piece, kRows);
       if (piece < kRows * kQuads) {
 #pragma unroll
-        for (int j = 0; j < 4; ++j)
-          xs[stage][piece % kQuads * 4 + j][piece / kQuads] = x_next[i][j];
+        for (int j = 0; j < 4; ++j) xs[stage][quad.k + j][quad.line] = x_next[i][j];
       }
     }
 #pragma unroll
     for (int i = 0; i < kWLoads; ++i) {
       const int piece = thread + i * kThreads;
+      const Quad quad(piece, kCols);
       if (piece < kCols * kQuads) {
 #pragma unroll
-        for (int j = 0; j < 4; ++j)
-          ws[stage][piece % kQuads * 4 + j][piece / kQuads] = w_next[i][j];
+        for (int j = 0; j < 4; ++j) ws[stage][quad.k + j][quad.line] = w_next[i][j];
       }
     }
   };
@@ -173,7 +183,7 @@ void linear_f32(const LinearArgs& a, Stream& stream) {
                              .w_vectors = a.in % 4 == 0,
                              .activation = a.activation};
     if (a.rows <= 8)  // a step's few texts: narrow tiles, so that all of the GPU reads weights
-      launch<8, 32, 64, 2, 1>(product, of(stream).queue());
+      launch<8, 32, 128, 2, 1>(product, of(stream).queue());
     else if (a.rows <= 512)
       launch<32, 64, 32, 4, 4>(product, of(stream).queue());
     else

@@ -56,8 +56,15 @@ __global__ void __launch_bounds__(kPoolWarps * 32)
     fetch(row + kPart);
     if (!adds) continue;
     const int count = static_cast<int>(end - row < kPart ? end - row : kPart);
-#pragma unroll 8
-    for (int i = 0; i < count; ++i) take(row + i, part[turn][i][lane]);
+    int i = 0;
+    for (; i + kAhead <= count; i += kAhead) {
+      float values[kAhead];
+#pragma unroll
+      for (int j = 0; j < kAhead; ++j) values[j] = part[turn][i + j][lane];
+#pragma unroll
+      for (int j = 0; j < kAhead; ++j) take(row + i + j, values[j]);
+    }
+    for (; i < count; ++i) take(row + i, part[turn][i][lane]);
   }
   if (!adds) return;
   if constexpr (kKind == Pooling::kMax)
