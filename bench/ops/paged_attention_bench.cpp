@@ -16,6 +16,7 @@
 #include "ops/cuda/paged_attention.h"
 
 namespace winnow::cuda {
+extern int g_variant, g_step;
 namespace {
 
 struct Text {
@@ -71,6 +72,7 @@ double copy_rate(CudaMemory& memory, CudaStream& stream) {
   return rate;
 }
 
+// attention alone, or with the appending before it
 void bench(const Case& c, CudaMemory& memory, CudaStream& stream, double copy) {
   std::vector<int32_t> starts{0}, positions, table_starts{0};
   double bytes = 0, operations = 0;
@@ -104,42 +106,49 @@ void bench(const Case& c, CudaMemory& memory, CudaStream& stream, double copy) {
   uint16_t *qkv = filled(tokens * row), *out = filled(tokens * c.heads * c.size),
            *keys = filled(side * caches), *values = filled(side * caches);
   stream.begin();
-  std::vector<cudaGraphExec_t> graphs;
-  for (int i = -1; i < caches; ++i) {  // -1: uploads and memory, before a capture
-    const CachedAttentionArgs args{
-        .q = {qkv, c.size, row},
-        .k = {qkv + c.heads * c.size, c.size, row},
-        .v = {qkv + (c.heads + c.kv_heads) * c.size, c.size, row},
-        .out = out,
-        .type = DType::f16,
-        .starts = starts,
-        .positions = positions,
-        .cache = {keys + std::max(i, 0) * side, values + std::max(i, 0) * side, c.kv_heads, c.size},
-        .table = {table, table_starts},
-        .tokens = tokens,
-        .heads = c.heads,
-        .kv_heads = c.kv_heads,
-        .head_size = c.size,
-        .scale = 1.0f / std::sqrt(static_cast<float>(c.size))};
-    if (i < 0) {
-      cached_attention(args, stream);
-      stream.wait();
-      continue;
+  float took[2];
+  for (const bool append : {false, true}) {
+    std::vector<cudaGraphExec_t> graphs;
+    for (int i = -1; i < caches; ++i) {  // -1: uploads and memory, before a capture
+      const CachedAttentionArgs args{.q = {qkv, c.size, row},
+                                     .k = {qkv + c.heads * c.size, c.size, row},
+                                     .v = {qkv + (c.heads + c.kv_heads) * c.size, c.size, row},
+                                     .out = out,
+                                     .type = DType::f16,
+                                     .starts = starts,
+                                     .positions = positions,
+                                     .cache = {keys + std::max(i, 0) * side,
+                                               values + std::max(i, 0) * side, c.kv_heads, c.size},
+                                     .table = {table, table_starts},
+                                     .tokens = tokens,
+                                     .heads = c.heads,
+                                     .kv_heads = c.kv_heads,
+                                     .head_size = c.size,
+                                     .scale = 1.0f / std::sqrt(static_cast<float>(c.size))};
+      const auto call = append ? cached_attention : attend_pages;
+      if (i < 0) {
+        call(args, stream);
+        stream.wait();
+        continue;
+      }
+      cudaGraph_t graph;
+      cudaGraphExec_t exec;
+      check(cudaStreamBeginCapture(stream.queue(), cudaStreamCaptureModeThreadLocal), "capture");
+      call(args, stream);
+      check(cudaStreamEndCapture(stream.queue(), &graph), "capture");
+      check(cudaGraphInstantiate(&exec, graph, 0), "cudaGraphInstantiate");
+      check(cudaGraphDestroy(graph), "cudaGraphDestroy");
+      graphs.push_back(exec);
     }
-    cudaGraph_t graph;
-    cudaGraphExec_t exec;
-    check(cudaStreamBeginCapture(stream.queue(), cudaStreamCaptureModeThreadLocal), "capture");
-    cached_attention(args, stream);
-    check(cudaStreamEndCapture(stream.queue(), &graph), "capture");
-    check(cudaGraphInstantiate(&exec, graph, 0), "cudaGraphInstantiate");
-    check(cudaGraphDestroy(graph), "cudaGraphDestroy");
-    graphs.push_back(exec);
+    took[append] = time_graphs(stream, graphs);
+    for (const cudaGraphExec_t graph : graphs) cudaGraphExecDestroy(graph);
   }
-  const float us = time_graphs(stream, graphs);
-  std::printf("%-28s %2d/%d of %3d %9.1f us %8.0f GB/s (%3.0f %% of copy) %7.1f TFLOP/s\n", c.name,
-              c.heads, c.kv_heads, c.size, us, bytes / us / 1e3, bytes / us / 1e3 / copy * 100,
-              operations / us / 1e6);
-  for (const cudaGraphExec_t graph : graphs) cudaGraphExecDestroy(graph);
+  const float us = took[0];
+  std::printf(
+      "%-28s %2d/%d of %3d %8.1f us %5.0f GB/s (%3.0f %% of copy) %6.1f TFLOP/s; %8.1f us with "
+      "appending\n",
+      c.name, c.heads, c.kv_heads, c.size, us, bytes / us / 1e3, bytes / us / 1e3 / copy * 100,
+      operations / us / 1e6, took[1]);
   for (void* p : {qkv, out, keys, values}) memory.release(p);
 }
 
@@ -154,31 +163,36 @@ int run() {
   for (int i = 0; i < 256; ++i) mixed.push_back({static_cast<int>(16 + random() % 2032), 1});
   std::vector<Text> busy = times(128, {1023, 1});
   busy.push_back({0, 512});
-  for (const Case& c : std::vector<Case>{
-           {"256 texts x 1024, 1 new", 28, 4, 128, times(256, {1023, 1})},
-           {"64 texts x 1024, 1 new", 28, 4, 128, times(64, {1023, 1})},
-           {"16 texts x 1024, 1 new", 28, 4, 128, times(16, {1023, 1})},
-           {"1 text x 1024, 1 new", 28, 4, 128, times(1, {1023, 1})},
-           {"1 text x 4096, 1 new", 28, 4, 128, times(1, {4095, 1})},
-           {"1 text x 8192, 1 new", 28, 4, 128, times(1, {8191, 1})},
-           {"1 text x 32768, 1 new", 28, 4, 128, times(1, {32767, 1})},
-           {"256 texts x 16..2047, 1 new", 28, 4, 128, mixed},
-           {"256 texts x 1024, 1 new", 12, 2, 128, times(256, {1023, 1})},
-           {"256 texts x 1024, 1 new", 9, 3, 64, times(256, {1023, 1})},
-           {"64 texts x 1024, 1 new", 16, 8, 128, times(64, {1023, 1})},
-           {"128 x 1024 + prompt of 512", 28, 4, 128, busy},
-           {"16 prompts of 512", 12, 2, 128, times(16, {0, 512})},
-           {"1 prompt of 512", 12, 2, 128, times(1, {0, 512})},
-           {"64 prompts of 128", 12, 2, 128, times(64, {0, 128})},
-           {"16 prompts of 512", 28, 4, 128, times(16, {0, 512})},
-           {"4 prompts of 2048", 28, 4, 128, times(4, {0, 2048})},
-           {"1 prompt of 8192", 28, 4, 128, times(1, {0, 8192})},
-           {"512 new behind 7680", 28, 4, 128, times(1, {7680, 512})},
-           {"16 prompts of 512", 14, 2, 64, times(16, {0, 512})},
-           {"16 prompts of 512", 16, 8, 128, times(16, {0, 512})},
-           {"100 x 40 new behind 128", 16, 8, 128, times(100, {128, 40})},
-       })
-    bench(c, memory, stream, copy);
+  const std::vector<Case> cases{
+      {"256 texts x 1024, 1 new", 28, 4, 128, times(256, {1023, 1})},
+      {"64 texts x 1024, 1 new", 28, 4, 128, times(64, {1023, 1})},
+      {"16 texts x 1024, 1 new", 28, 4, 128, times(16, {1023, 1})},
+      {"1 text x 1024, 1 new", 28, 4, 128, times(1, {1023, 1})},
+      {"1 text x 4096, 1 new", 28, 4, 128, times(1, {4095, 1})},
+      {"1 text x 8192, 1 new", 28, 4, 128, times(1, {8191, 1})},
+      {"1 text x 32768, 1 new", 28, 4, 128, times(1, {32767, 1})},
+      {"256 texts x 16..2047, 1 new", 28, 4, 128, mixed},
+      {"256 texts x 1024, 1 new", 12, 2, 128, times(256, {1023, 1})},
+      {"256 texts x 1024, 1 new", 9, 3, 64, times(256, {1023, 1})},
+      {"64 texts x 1024, 1 new", 16, 8, 128, times(64, {1023, 1})},
+      {"128 x 1024 + prompt of 512", 28, 4, 128, busy},
+      {"16 prompts of 512", 12, 2, 128, times(16, {0, 512})},
+      {"1 prompt of 512", 12, 2, 128, times(1, {0, 512})},
+      {"64 prompts of 128", 12, 2, 128, times(64, {0, 128})},
+      {"16 prompts of 512", 28, 4, 128, times(16, {0, 512})},
+      {"4 prompts of 2048", 28, 4, 128, times(4, {0, 2048})},
+      {"1 prompt of 8192", 28, 4, 128, times(1, {0, 8192})},
+      {"512 new behind 7680", 28, 4, 128, times(1, {7680, 512})},
+      {"16 prompts of 512", 14, 2, 64, times(16, {0, 512})},
+      {"16 prompts of 512", 16, 8, 128, times(16, {0, 512})},
+      {"100 x 40 new behind 128", 16, 8, 128, times(100, {128, 40})},
+  };
+  for (const Case& c : cases) bench(c, memory, stream, copy);
+  for (g_variant = 1; g_variant < 4; ++g_variant) {
+    g_step = g_variant == 1 ? 128 : g_variant == 2 ? 64 : 128;
+    std::printf("variant %d\n", g_variant);
+    for (size_t i = 12; i < cases.size(); ++i) bench(cases[i], memory, stream, copy);
+  }
   return 0;
 }
 

@@ -2,8 +2,6 @@
 // own under every way of cutting texts into steps.
 #include "ops/cuda/paged_attention.h"
 
-#include <cuda_bf16.h>
-#include <cuda_fp16.h>
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -14,53 +12,15 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
-#include "base/thread_pool.h"
-#include "ops/cuda/cuda_stream.h"
+#include "gpu/gear.h"
 
 namespace winnow::cuda {
 namespace {
 
-struct Gear {  // one GPU, or none
-  std::unique_ptr<CudaMemory> memory;
-  ThreadPool pool{1};
-  std::unique_ptr<CudaStream> stream;
-
-  Gear() {
-    try {
-      memory = std::make_unique<CudaMemory>(find_gpu(0));
-      stream = std::make_unique<CudaStream>(pool, *memory);
-    } catch (const Error& e) {
-      MESSAGE("skipped: " << e.what());
-    }
-  }
-  explicit operator bool() const { return stream != nullptr; }
-};
-
-struct Block {  // of the GPU's memory
-  CudaMemory& memory;
-  void* data;
-  int64_t bytes;
-  Block(CudaMemory& memory, int64_t bytes, int fill)
-      : memory(memory), data(memory.allocate(bytes)), bytes(bytes) {
-    const std::vector<uint8_t> poison(bytes, static_cast<uint8_t>(fill));
-    memory.write(data, poison.data(), bytes);
-  }
-  Block(const Block&) = delete;
-  ~Block() { memory.release(data); }
-};
-
-uint32_t bits_of(float x, DType type) {
-  if (type == DType::f16) return __half_as_ushort(__float2half_rn(x));
-  if (type == DType::bf16) return __bfloat16_as_ushort(__float2bfloat16_rn(x));
-  return std::bit_cast<uint32_t>(x);
-}
-float value_of(uint32_t bits, DType type) {
-  if (type == DType::f16) return __half2float(__ushort_as_half(static_cast<uint16_t>(bits)));
-  if (type == DType::bf16)
-    return __bfloat162float(__ushort_as_bfloat16(static_cast<uint16_t>(bits)));
-  return std::bit_cast<float>(bits);
-}
+using test::bits_of;
+using test::Block;
+using test::Gear;
+using test::value_of;
 
 struct Shape {
   DType type;
@@ -123,7 +83,7 @@ class Pages {
     const auto tokens = static_cast<int64_t>(positions.size());
     Block qkv(*gear_.memory, std::max<int64_t>(rows.size(), 16), 0xFF);
     Block out(*gear_.memory, std::max<int64_t>(tokens * s_.heads * s_.size * bytes, 16), 0xFF);
-    gear_.memory->write(qkv.data, rows.data(), static_cast<int64_t>(rows.size()));
+    qkv.write(rows.data(), static_cast<int64_t>(rows.size()));
     auto* base = static_cast<uint8_t*>(qkv.data);
     gear_.stream->begin();
     cached_attention({.q = {base, s_.size, row},
@@ -191,7 +151,7 @@ std::vector<uint32_t> alone_and_whole(Gear& gear, const Shape& s, const TextRows
 }
 
 int differing(const std::vector<uint32_t>& a, const std::vector<uint32_t>& b, int row,
-              const char* what) {
+              const std::string& what) {
   int count = 0;
   REQUIRE(a.size() == b.size());
   for (size_t i = 0; i < a.size(); ++i)
@@ -259,8 +219,8 @@ TEST_CASE("paged attention equals a loop in f64") {
       const auto [error, largest] = error_of(s, text, alone_and_whole(gear, s, text));
       worst = std::max(worst, error), most = std::max(most, largest);
     }
-    MESSAGE(name_of(s.type) << ' ' << s.heads << '/' << s.kv_heads << " of " << s.size
-                            << ": relative " << worst << ", largest " << most);
+    MESSAGE(std::string(name_of(s.type)) << ' ' << s.heads << '/' << s.kv_heads << " of " << s.size
+                                         << ": relative " << worst << ", largest " << most);
     CHECK(worst < (s.type == DType::f32 ? 1e-6 : s.type == DType::f16 ? 8e-4 : 6e-3));
   }
 }
@@ -313,7 +273,7 @@ TEST_CASE(
       }
       for (size_t i = 0; i < rows.size(); ++i)
         different += differing(want[i], pages.out(static_cast<int>(i)), s.heads * s.size,
-                               (name + ", seed " + std::to_string(seed)).c_str());
+                               name + ", seed " + std::to_string(seed));
     }
     MESSAGE(name << ": " << different << " differing bits");
     CHECK(different == 0);

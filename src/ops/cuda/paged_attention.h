@@ -22,4 +22,8 @@ int64_t page_bytes(int64_t head_size) {
 // Source: Dao 2023 (FlashAttention-2), Ainslie et al. 2023 (grouped queries).
 void cached_attention(const CachedAttentionArgs& args, Stream& stream);
 
+// The same where the new tokens' keys and values lie in their pages already (rope_append.h): k and
+// v are not read.
+void attend_pages(const CachedAttentionArgs& args, Stream& stream);
+
 }  // namespace winnow::cuda

@@ -18,32 +18,9 @@
 #include <cmath>
 #include <cstdint>
 
-#include "ops/kernels.h"
+#include "ops/cuda/paged_kernels.h"
 
 namespace winnow::cuda {
-
-constexpr int kChunk = 64;  // keys: two pages
-constexpr int kChunkPages = kChunk / static_cast<int>(kPageTokens);
-
-// One text's new tokens, as the plan uploads it.
-struct PagedText {
-  int first, count;  // its new tokens
-  int past;          // tokens before them
-  int page;          // its first entry in the plan's pages
-  __host__ __device__ int length() const { return past + count; }
-};
-
-// What every kernel of paged attention is given. Arrays lie in the GPU's memory.
-struct PagedArgs {
-  const void *q, *k, *v;  // heads [H, T, E], [K, T, E] x 2
-  int64_t q_plane, q_row, k_plane, k_row, v_plane, v_row;
-  void* out;  // [T, H * E]
-  void *k_pages, *v_pages;
-  const PagedText* texts;
-  const int32_t* pages;
-  int tokens, text_count, heads, kv_heads, group, head_size;
-  float scale;  // of scores, times log2(e)
-};
 
 // The text that a token of the batch belongs to.
 __device__ inline int text_at(const PagedArgs& a, int token) {
@@ -59,7 +36,7 @@ __device__ inline int text_at(const PagedArgs& a, int token) {
 }
 
 // 2^x, subnormal results as 0.
-__device__ inline float exp2_of(float x) {
+__device__ inline float exp2_ftz(float x) {
   float y;
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
@@ -126,10 +103,19 @@ struct Half<__nv_bfloat16> {
 };
 
 // Rows of E 16-bit values in shared memory, their 16-byte units swapped so that eight rows' same
-// unit lies in eight different banks.
+// unit lies in eight different banks. Memory begins at multiples of 128 bytes.
 template <int E>
 __device__ inline uint32_t unit_at(int row, int unit) {
   return static_cast<uint32_t>(row * E * 2 + (unit ^ (row & 7)) * 16);
+}
+// From the address of a row's unit u to that of its unit u + step, where no bit is in both.
+__device__ inline uint32_t units_on(uint32_t at, int step) {
+  return (at ^ static_cast<uint32_t>(step % 8 * 16)) + static_cast<uint32_t>(step / 8 * 128);
+}
+// From the address of a unit of row r to that of row r + step, where no bit is in both.
+template <int E>
+__device__ inline uint32_t rows_on(uint32_t at, int step) {
+  return (at ^ static_cast<uint32_t>(step % 8 * 16)) + static_cast<uint32_t>(step * E * 2);
 }
 
 // Copies a chunk's keys, or values, of one head into [kChunk][E] at `to`: zeros from `length` on,
@@ -137,21 +123,20 @@ __device__ inline uint32_t unit_at(int row, int unit) {
 template <int E, int kThreads>
 __device__ inline void load_chunk(uint32_t to, const void* pages, const PagedArgs& a,
                                   const PagedText& text, int head, int chunk, int thread) {
-  constexpr int kUnits = E / 8;
-  const int last_page = (text.length() - 1) / static_cast<int>(kPageTokens);
-  int64_t page[kChunkPages];
+  constexpr int kUnits = E / 8, kPage = static_cast<int>(kPageTokens), kStep = kThreads / kUnits;
+  static_assert(kThreads % kUnits == 0 && kPage % kStep == 0);
+  const int key = thread / kUnits, unit = thread % kUnits;
+  const int last_page = (text.length() - 1) / kPage;
+  const int left = text.length() - chunk * kChunk - key;
+  to += unit_at<E>(key, unit);
 #pragma unroll
-  for (int i = 0; i < kChunkPages; ++i)
-    page[i] = a.pages[text.page + min(chunk * kChunkPages + i, last_page)];
-#pragma unroll
-  for (int i = 0; i < kChunk * kUnits / kThreads; ++i) {
-    const int at = i * kThreads + thread, key = at / kUnits, unit = at % kUnits;
-    const int64_t base =
-        (page[i * kThreads / kUnits / static_cast<int>(kPageTokens)] * a.kv_heads + head) *
-        kPageTokens;
+  for (int i = 0; i < kChunkPages; ++i) {
+    const int64_t page = a.pages[text.page + min(chunk * kChunkPages + i, last_page)];
     const char* from = static_cast<const char*>(pages) +
-                       (base + key % static_cast<int>(kPageTokens)) * (E * 2) + unit * 16;
-    copy_async(to + unit_at<E>(key, unit), from, chunk * kChunk + key < text.length());
+                       ((page * a.kv_heads + head) * kPage + key) * (E * 2) + unit * 16;
+#pragma unroll
+    for (int step = 0; step < kPage; step += kStep)
+      copy_async(rows_on<E>(to, i * kPage + step), from + step * E * 2, i * kPage + step < left);
   }
 }
 
@@ -164,7 +149,7 @@ template <typename T, int E, int kRows, typename Queries>
 __device__ inline void score_chunk(float (&scores)[kRows][kChunk / 8][4], uint32_t keys,
                                    Queries queries) {
   const int lane = threadIdx.x % 32;
-  const int row = lane % 8 + lane / 16 * 8, side = lane / 8 % 2;
+  const uint32_t at = keys + unit_at<E>(lane % 8 + lane / 16 * 8, lane / 8 % 2);
 #pragma unroll
   for (int r = 0; r < kRows; ++r)
 #pragma unroll
@@ -178,7 +163,7 @@ __device__ inline void score_chunk(float (&scores)[kRows][kChunk / 8][4], uint32
 #pragma unroll
     for (int n = 0; n < kChunk / 16; ++n) {
       uint32_t b[4];
-      load_matrices(b, keys + unit_at<E>(n * 16 + row, k * 2 + side));
+      load_matrices(b, units_on(at, 2 * k) + n * 16 * E * 2);
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
         Half<T>::mma(scores[r][2 * n], q[r], b[0], b[1]);
@@ -188,15 +173,14 @@ __device__ inline void score_chunk(float (&scores)[kRows][kChunk / 8][4], uint32
   }
 }
 
-// Keys after `position[h]` are not seen by the thread's row h.
-__device__ inline void mask_chunk(float (&scores)[kChunk / 8][4], const int (&position)[2],
-                                  int first_key) {
+// Keys after position.x are not seen by the thread's first row, after position.y by its second.
+__device__ inline void mask_chunk(float (&scores)[kChunk / 8][4], int2 position, int first_key) {
   const int column = threadIdx.x % 4 * 2 + first_key;
 #pragma unroll
   for (int n = 0; n < kChunk / 8; ++n)
 #pragma unroll
     for (int i = 0; i < 4; ++i)
-      if (column + n * 8 + i % 2 > position[i / 2]) scores[n][i] = -INFINITY;
+      if (column + n * 8 + i % 2 > (i < 2 ? position.x : position.y)) scores[n][i] = -INFINITY;
 }
 
 // Of a row: the largest score and the sum of exponentials below it.
@@ -223,8 +207,8 @@ __device__ inline void soften_chunk(float (&scores)[kChunk / 8][4], float scale,
     for (int n = 0; n < kChunk / 8; ++n) {
       float& x = scores[n][2 * h];
       float& y = scores[n][2 * h + 1];
-      x = exp2_of(__fmaf_rn(x, scale, -base));
-      y = exp2_of(__fmaf_rn(y, scale, -base));
+      x = exp2_ftz(__fmaf_rn(x, scale, -base));
+      y = exp2_ftz(__fmaf_rn(y, scale, -base));
       sum = __fadd_rn(sum, __fadd_rn(x, y));
     }
     sum = __fadd_rn(sum, __shfl_xor_sync(~0u, sum, 1));
@@ -246,6 +230,7 @@ __device__ inline void mix_chunk(float (&mix)[kRows][2][4],
                                  const uint32_t (&p)[kRows][kChunk / 16][4], uint32_t values,
                                  int n) {
   const int lane = threadIdx.x % 32;
+  const uint32_t at = units_on(values + unit_at<E>(lane % 16, lane / 16), 2 * n);
 #pragma unroll
   for (int r = 0; r < kRows; ++r)
 #pragma unroll
@@ -253,7 +238,7 @@ __device__ inline void mix_chunk(float (&mix)[kRows][2][4],
 #pragma unroll
   for (int k = 0; k < kChunk / 16; ++k) {
     uint32_t b[4];
-    load_transposed(b, values + unit_at<E>(k * 16 + lane % 16, n * 2 + lane / 16));
+    load_transposed(b, at + k * 16 * E * 2);
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
       Half<T>::mma(mix[r][0], p[r][k], b[0], b[1]);
@@ -262,20 +247,21 @@ __device__ inline void mix_chunk(float (&mix)[kRows][2][4],
   }
 }
 
-// Folding a chunk into what came before it: mix = mix * before + chunk * now, and the same for the
-// sum. From max -inf, sum and mix 0 the first chunk's part comes out as it is.
+// Folding a chunk into what came before it: chunk * now + (mix * before), and the same for the sum.
+// From max -inf, sum and mix 0 the first chunk's part comes out as it is. Factors of exactly 1
+// multiply nothing, and may be left out.
 struct Fold {
   float before, now;
 };
 __device__ inline Fold fold_of(float& max, float chunk_max, float scale) {
   const float most = fmaxf(max, chunk_max);
-  const Fold fold{exp2_of(__fmul_rn(__fsub_rn(max, most), scale)),
-                  exp2_of(__fmul_rn(__fsub_rn(chunk_max, most), scale))};
+  const Fold fold{exp2_ftz(__fmul_rn(__fsub_rn(max, most), scale)),
+                  exp2_ftz(__fmul_rn(__fsub_rn(chunk_max, most), scale))};
   max = most;
   return fold;
 }
 __device__ inline float folded(float before, float chunk, Fold fold) {
-  return __fmaf_rn(before, fold.before, __fmul_rn(chunk, fold.now));
+  return __fmaf_rn(chunk, fold.now, __fmul_rn(before, fold.before));
 }
 // The factor that ends a row.
 __device__ inline float inverse_of(float sum) { return __frcp_rn(sum); }

@@ -1,5 +1,5 @@
 #include "ops/cuda/cuda_stream.h"
-#include "ops/cuda/paged_kernels.h"
+#include "ops/cuda/paged_chunk.cuh"
 
 namespace winnow::cuda {
 namespace {
@@ -64,8 +64,8 @@ __global__ void __launch_bounds__(kWarps * 32, 3)
 #pragma unroll
   for (int k = 0; k < E / 16; ++k)
     load_matrices(q[k], shared_address(after) + unit_at<E>(lane % 16, k * 2 + lane / 16));
-  const int position[2] = {text.past + min(lane / 4, rows - 1) / a.group,
-                           text.past + min(lane / 4 + 8, rows - 1) / a.group};
+  const int2 position = {text.past + min(lane / 4, rows - 1) / a.group,
+                         text.past + min(lane / 4 + 8, rows - 1) / a.group};
   const auto query = [&](uint32_t(&to)[1][4], int k) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) to[0][i] = q[k][i];
@@ -170,39 +170,65 @@ __global__ void __launch_bounds__(kWarps * 32, 3)
   }
 }
 
-// One row of one split text: a thread a column folds the chunks from the left.
+// One row of one split text: a thread a column folds the chunks from the left. First E chunks'
+// factors, a thread each, from the running largest score.
 template <typename T, int E>
 __global__ void __launch_bounds__(E)
     fold_kernel(const __grid_constant__ PagedArgs a, const PagedSplit* splits, PagedParts parts) {
+  struct Factors {
+    float before, now, sum;
+  };
+  __shared__ Factors factors[E];
+  __shared__ float warp_max[E / 32];
   const PagedSplit split = splits[blockIdx.x];
   const int head = blockIdx.y, row = blockIdx.z;
   if (row >= split.rows) return;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const int64_t stride = static_cast<int64_t>(a.kv_heads) * parts.row_room;
   const int64_t first = split.slot * stride + head * parts.row_room + row;
   float max = -INFINITY, sum = 0.0f, out = 0.0f;
-  constexpr int kAtOnce = 16;
-  for (int chunk = 0; chunk < split.chunks; chunk += kAtOnce) {
-    float mix[kAtOnce];
-    float2 part[kAtOnce];
+  for (int begin = 0; begin < split.chunks; begin += E) {
+    const int count = min(E, split.chunks - begin);
+    const float2 part = threadIdx.x < count ? parts.rows[first + (begin + threadIdx.x) * stride]
+                                            : make_float2(-INFINITY, 0.0f);
+    float most = part.x;  // of the chunks up to the thread's
 #pragma unroll
-    for (int i = 0; i < kAtOnce; ++i) {
-      const int64_t at = first + min(chunk + i, split.chunks - 1) * stride;
-      mix[i] = parts.mix[at * E + threadIdx.x];
-      part[i] = parts.rows[at];
+    for (int step = 1; step < 32; step *= 2) {
+      const float other = __shfl_up_sync(~0u, most, step);
+      if (lane >= step) most = fmaxf(most, other);
     }
+    __syncthreads();
+    if (lane == 31) warp_max[warp] = most;
+    __syncthreads();
+    float earlier = max;
+    for (int w = 0; w < E / 32; ++w) {
+      if (w < warp) earlier = fmaxf(earlier, warp_max[w]);
+      max = fmaxf(max, warp_max[w]);
+    }
+    float previous = __shfl_up_sync(~0u, most, 1);
+    previous = lane > 0 ? fmaxf(earlier, previous) : earlier;
+    const Fold fold = fold_of(previous, part.x, a.scale);
+    factors[threadIdx.x] = {fold.before, fold.now, part.y};
+    __syncthreads();
+    const float* mix = parts.mix + (first + begin * stride) * E + threadIdx.x;
+    constexpr int kAtOnce = 16;
+    for (int chunk = 0; chunk < count; chunk += kAtOnce) {
+      float next[kAtOnce];
 #pragma unroll
-    for (int i = 0; i < kAtOnce; ++i) {
-      if (chunk + i >= split.chunks) break;
-      const Fold fold = fold_of(max, part[i].x, a.scale);
-      sum = folded(sum, part[i].y, fold);
-      out = folded(out, mix[i], fold);
+      for (int i = 0; i < kAtOnce; ++i)
+        next[i] = chunk + i < count ? mix[(chunk + i) * stride * E] : 0.0f;
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        if (chunk + i >= count) break;
+        const Factors f = factors[chunk + i];
+        sum = folded(sum, f.sum, {f.before, f.now});
+        out = folded(out, next[i], {f.before, f.now});
+      }
     }
   }
   const float value = __fmul_rn(out, inverse_of(sum));
-  // As the others round: pack rounds both halves alike.
-  const uint32_t bits = Half<T>::pack(value, value);
   reinterpret_cast<uint16_t*>(row_of<T, E>(a, a.texts[split.text], head, row))[threadIdx.x] =
-      static_cast<uint16_t>(bits);
+      static_cast<uint16_t>(Half<T>::pack(value, value));
 }
 
 template <typename T, int E, bool kEight>

@@ -5,10 +5,33 @@
 
 #include <cstdint>
 
-#include "ops/cuda/paged_chunk.cuh"
+#include "ops/kernels.h"
 #include "tensor/dtype.h"
 
 namespace winnow::cuda {
+
+constexpr int kChunk = 64;  // keys: two pages
+constexpr int kChunkPages = kChunk / static_cast<int>(kPageTokens);
+
+// One text's new tokens, as the plan uploads it.
+struct PagedText {
+  int first, count;  // its new tokens
+  int past;          // tokens before them
+  int page;          // its first entry in the plan's pages
+  __host__ __device__ int length() const { return past + count; }
+};
+
+// What every kernel of paged attention is given. Arrays lie in the GPU's memory.
+struct PagedArgs {
+  const void *q, *k, *v;  // heads [H, T, E], [K, T, E] x 2
+  int64_t q_plane, q_row, k_plane, k_row, v_plane, v_row;
+  void* out;  // [T, H * E]
+  void *k_pages, *v_pages;
+  const PagedText* texts;
+  const int32_t* pages;
+  int tokens, text_count, heads, kv_heads, group, head_size;
+  float scale;  // of scores, times log2(e)
+};
 
 // 16 or 32 rows a warp, four warps: 64 or 128 rows (token * group + head of the group) of one text
 // and kv head.

@@ -1,5 +1,5 @@
 #include "ops/cuda/cuda_stream.h"
-#include "ops/cuda/paged_kernels.h"
+#include "ops/cuda/paged_chunk.cuh"
 
 namespace winnow::cuda {
 namespace {
