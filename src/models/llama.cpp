@@ -23,12 +23,7 @@ class Llama final : public RotaryDecoder {
     for (size_t i = 0; i < factors.size(); ++i) frequencies[i] /= factors[i];
   }
 
-  std::pair<Tensor, Tensor> queries_and_keys(Ops& f, size_t, const Tensor& qkv,
-                                             const Tensor& angles) const override {
-    const int64_t q = shape().heads, k = q + shape().kv_heads;
-    const Tensor qk = f.rope(qkv.slice(0, k), angles);  // [H + K, T, E]
-    return {qk.slice(0, q), qk.slice(q, k)};
-  }
+  Ops::Rotation rotation(size_t, const Tensor& angles) const override { return {.angles = angles}; }
 };
 
 }  // namespace

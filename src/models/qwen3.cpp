@@ -18,12 +18,11 @@ class Qwen3 final : public RotaryDecoder {
         : q(w.vector("self_attn.q_norm")), k(w.vector("self_attn.k_norm")) {}
   };
 
-  std::pair<Tensor, Tensor> queries_and_keys(Ops& f, size_t layer, const Tensor& qkv,
-                                             const Tensor& angles) const override {
-    const int64_t q = shape().heads, k = q + shape().kv_heads;
-    const HeadNorms& norms = norms_[layer];
-    return {f.rope(f.rms_norm(qkv.slice(0, q), norms.q, shape().eps), angles),
-            f.rope(f.rms_norm(qkv.slice(q, k), norms.k, shape().eps), angles)};
+  Ops::Rotation rotation(size_t layer, const Tensor& angles) const override {
+    return {.angles = angles,
+            .q_norm = &norms_[layer].q,
+            .k_norm = &norms_[layer].k,
+            .eps = shape().eps};
   }
 
   std::vector<HeadNorms> norms_;

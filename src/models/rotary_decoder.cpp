@@ -39,10 +39,9 @@ Tensor RotaryDecoder::layer(Ops& f, const Pass& pass, size_t index, Tensor h) co
   const DecoderBatch& b = pass.batch;
   const Tensor qkv =
       f.linear_heads(f.rms_norm(h, l.attn_norm, shape_.eps), l.qkv, shape_.head_size);
-  const auto [q, k] = queries_and_keys(f, index, qkv, pass.angles);
-  const Tensor v = qkv.slice(shape_.heads + shape_.kv_heads, qkv.dim(0));
-  Tensor mix = f.attention_cached(q, k, v, pass.cache.layer(static_cast<int64_t>(index)),
-                                  {b.starts, b.positions, b.table});  // [T, H E]
+  Tensor mix = f.attention_rotated(qkv, rotation(index, pass.angles),
+                                   pass.cache.layer(static_cast<int64_t>(index)),
+                                   {b.starts, b.positions, b.table});  // [T, H E]
   if (pass.rows) mix = f.gather_rows(mix, *pass.rows), h = f.gather_rows(h, *pass.rows);
   h = f.linear_add(mix, l.out, h);
   const Tensor mlp = f.linear_gated(f.rms_norm(h, l.mlp_norm, shape_.eps), l.gate_up,

@@ -30,9 +30,8 @@ class RotaryDecoder : public Decoder {
   RopeSettings& rope() { return rope_; }
 
  private:
-  // q [H, T, E] and k [K, T, E], rotated, from qkv [H + 2K, T, E] and angles [T, E].
-  virtual std::pair<Tensor, Tensor> queries_and_keys(Ops& f, size_t layer, const Tensor& qkv,
-                                                     const Tensor& angles) const = 0;
+  // What becomes of a layer's q and k before they are rotated.
+  virtual Ops::Rotation rotation(size_t layer, const Tensor& angles) const = 0;
 
   struct Layer {
     Floats attn_norm, mlp_norm;

@@ -68,6 +68,21 @@ struct CachedAttentionArgs {
   PageTable table;
   int64_t tokens, heads, kv_heads, head_size;
   float scale;
+  bool appended = false;  // k and v are in their pages already (rope_append)
+};
+
+// Of devices that have it as one: norms of q's and k's heads, rotation, k and v into their pages.
+struct RopeAppendArgs {
+  void* qkv;            // [T, (H + 2 K) * E]: q heads, k heads, v heads; q is rotated in place
+  int64_t row;          // elements from one row to the next
+  DType type;           // of qkv and the pages
+  const float* angles;  // [T, E]: cosines, then sines
+  const float *q_norm, *k_norm;                // [E], or both null
+  float eps;                                   // of the norms
+  std::span<const int32_t> starts, positions;  // as CachedAttentionArgs
+  KvPages cache;
+  PageTable table;
+  int64_t tokens, heads, kv_heads, head_size;
 };
 
 struct RmsNormArgs {
@@ -161,6 +176,19 @@ struct ElementwiseArgs {
   int64_t count;
 };
 
+struct TokenLogit {
+  int32_t id;  // -1: there is none
+  float logit;
+};
+
+// The best tokens of rows of logits, best first, into the process's memory. Of equal logits the
+// smaller id; -inf and NaN are never chosen.
+struct ChooseTokensArgs {
+  const float* logits;  // [rows, vocab]
+  int64_t rows, vocab, count;
+  TokenLogit* out;  // [rows, count]
+};
+
 struct ToHostArgs {
   const void* x;  // [rows, cols], rows x_stride apart
   int64_t x_stride;
@@ -181,6 +209,7 @@ struct Kernels {
   std::unique_ptr<Stream> (*make_stream)(ThreadPool& pool, Memory& memory) = nullptr;
   void (*begin)(Stream&) = nullptr;
   void (*to_host)(const ToHostArgs&, Stream&) = nullptr;
+  void (*choose_tokens)(const ChooseTokensArgs&, Stream&) = nullptr;  // waits for the device
   void (*copy)(void* to, const void* from, int64_t bytes, Stream&) = nullptr;  // in `memory`
 
   // Parameters into the device's memory and form. dtype: f32, f16, bf16, f8, or i8 (quantises f32
@@ -199,6 +228,8 @@ struct Kernels {
   void (*linear_blocks)(const LinearArgs&, Stream&) = nullptr;
   void (*attention)(const AttentionArgs&, Stream&) = nullptr;
   void (*cached_attention)(const CachedAttentionArgs&, Stream&) = nullptr;
+  bool (*can_rope_append)(int64_t head_size, DType type) = nullptr;
+  void (*rope_append)(const RopeAppendArgs&, Stream&) = nullptr;
   void (*add_layer_norm)(const AddLayerNormArgs&, Stream&) = nullptr;
   void (*rms_norm)(const RmsNormArgs&, Stream&) = nullptr;
   void (*rope_angles)(const RopeAnglesArgs&, Stream&) = nullptr;

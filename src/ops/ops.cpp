@@ -203,8 +203,8 @@ Tensor Ops::attention(const Tensor& q, const Tensor& k, const Tensor& v, const T
   return out;
 }
 
-Tensor Ops::attention_cached(const Tensor& q, const Tensor& k, const Tensor& v,
-                             const KvPages& cache, const CachedTexts& texts) {
+void Ops::check_cached(const Tensor& q, const Tensor& k, const Tensor& v, const KvPages& cache,
+                       const CachedTexts& texts) {
   for (const Tensor* x : {&q, &k, &v})
     require(x->rank() == 3 && is_activation(x->dtype()) && x->dtype() == q.dtype(),
             "attention_cached: want q, k and v [H, T, E] of one type, got ", x->shape(), ' ',
@@ -232,6 +232,16 @@ Tensor Ops::attention_cached(const Tensor& q, const Tensor& k, const Tensor& v,
               "attention_cached: want positions that follow each other within ", room,
               " places, got ", texts.positions[t]);
   }
+}
+
+Tensor Ops::attention_cached(const Tensor& q, const Tensor& k, const Tensor& v,
+                             const KvPages& cache, const CachedTexts& texts) {
+  check_cached(q, k, v, cache, texts);
+  return attend_cached(q, k, v, cache, texts, /*appended=*/false);
+}
+
+Tensor Ops::attend_cached(const Tensor& q, const Tensor& k, const Tensor& v, const KvPages& cache,
+                          const CachedTexts& texts, bool appended) {
   Tensor out = arena_.make({q.dim(1), q.dim(0) * q.dim(2)}, q.dtype());
   call(kernels_.cached_attention, "attention_cached",
        CachedAttentionArgs{.q = view_of(q),
@@ -247,7 +257,64 @@ Tensor Ops::attention_cached(const Tensor& q, const Tensor& k, const Tensor& v,
                            .heads = q.dim(0),
                            .kv_heads = k.dim(0),
                            .head_size = q.dim(2),
-                           .scale = 1.0f / std::sqrt(static_cast<float>(q.dim(2)))});
+                           .scale = 1.0f / std::sqrt(static_cast<float>(q.dim(2))),
+                           .appended = appended});
+  return out;
+}
+
+Tensor Ops::attention_rotated(const Tensor& qkv, const Rotation& rotation, const KvPages& cache,
+                              const CachedTexts& texts) {
+  require(qkv.rank() == 3 && qkv.dim(0) > 2 * cache.kv_heads && qkv.dim(2) == cache.head_size,
+          "attention_rotated: want heads of q, k and v for a cache of ", cache.kv_heads,
+          " heads of ", cache.head_size, ", got ", qkv.shape());
+  require((rotation.q_norm == nullptr) == (rotation.k_norm == nullptr),
+          "attention_rotated: want norms of q and k, or of neither");
+  const int64_t all = qkv.dim(0), heads = all - 2 * cache.kv_heads, size = cache.head_size;
+  const Tensor v = qkv.slice(heads + cache.kv_heads, all);
+  Tensor q = qkv.slice(0, heads), k = qkv.slice(heads, heads + cache.kv_heads);
+  const bool fused =
+      kernels_.rope_append && kernels_.heads_in_rows && kernels_.can_rope_append(size, qkv.dtype());
+  if (!fused) {
+    if (rotation.q_norm) {
+      q = rms_norm(q, *rotation.q_norm, rotation.eps);
+      k = rms_norm(k, *rotation.k_norm, rotation.eps);
+    }
+    return attention_cached(rope(q, rotation.angles), rope(k, rotation.angles), v, cache, texts);
+  }
+  check_cached(q, k, v, cache, texts);
+  require(rotation.angles.shape() == Shape({qkv.dim(1), size}), "attention_rotated: want angles [",
+          qkv.dim(1), ", ", size, "], got ", rotation.angles.shape());
+  call(kernels_.rope_append, "rope_append",
+       RopeAppendArgs{.qkv = qkv.data(),
+                      .row = qkv.row_stride(),
+                      .type = qkv.dtype(),
+                      .angles = rotation.angles.as<float>(),
+                      .q_norm = rotation.q_norm ? rotation.q_norm->data : nullptr,
+                      .k_norm = rotation.k_norm ? rotation.k_norm->data : nullptr,
+                      .eps = rotation.eps,
+                      .starts = texts.starts,
+                      .positions = texts.positions,
+                      .cache = cache,
+                      .table = texts.table,
+                      .tokens = qkv.dim(1),
+                      .heads = heads,
+                      .kv_heads = cache.kv_heads,
+                      .head_size = size});
+  return attend_cached(q, k, v, cache, texts, /*appended=*/true);
+}
+
+std::vector<TokenLogit> Ops::best_tokens(const Tensor& logits, int64_t count) {
+  require(logits.rank() == 2 && logits.dtype() == DType::f32 && logits.dense(),
+          "best_tokens: want logits [R, V] f32, got ", logits.shape(), ' ', logits.dtype());
+  require(count >= 1 && count <= kMostBestTokens, "best_tokens: want 1 to ", kMostBestTokens,
+          ", got ", count);
+  std::vector<TokenLogit> out(logits.dim(0) * count);
+  call(kernels_.choose_tokens, "best_tokens",
+       ChooseTokensArgs{.logits = logits.as<float>(),
+                        .rows = logits.dim(0),
+                        .vocab = logits.cols(),
+                        .count = count,
+                        .out = out.data()});
   return out;
 }
 

@@ -12,11 +12,14 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "ops/kernels.h"
 #include "tensor/arena.h"
 
 namespace winnow {
+
+constexpr int64_t kMostBestTokens = 64;
 
 class Ops {
  public:
@@ -92,6 +95,22 @@ class Ops {
   Tensor attention_cached(const Tensor& q, const Tensor& k, const Tensor& v, const KvPages& cache,
                           const CachedTexts& texts);
 
+  // A decoder layer's attention from its packed product: heads of q and k are normalized where
+  // there are norms, rotated, and then as attention_cached; rounded as the verbs one after another
+  // would. qkv [H + 2 K, T, E] as linear_heads made it, whose q is lost; angles [T, E]; returns
+  // [T, H * E].
+  struct Rotation {
+    const Tensor& angles;
+    const Floats *q_norm = nullptr, *k_norm = nullptr;  // [E], RMS norms
+    float eps = 0.0f;                                   // of the norms
+  };
+  Tensor attention_rotated(const Tensor& qkv, const Rotation& rotation, const KvPages& cache,
+                           const CachedTexts& texts);
+
+  // The best `count` tokens of each row of logits [R, V] f32, best first, in the process's memory:
+  // [R, count]. Of equal logits the smaller id. Waits for the device.
+  std::vector<TokenLogit> best_tokens(const Tensor& logits, int64_t count);
+
   // The cosines, then the sines, of position * frequency for rotary embeddings: [T, 2 R], each
   // times scale. The angle is an f32 product, as in transformers; frequencies [R]. Returns f32.
   Tensor rope_angles(std::span<const int32_t> positions, std::span<const float> frequencies,
@@ -156,6 +175,10 @@ class Ops {
     bool f32 = false;
   };
   Tensor linear_form(const char* verb, const Tensor& x, const Linear& w, const LinearForm& form);
+  static void check_cached(const Tensor& q, const Tensor& k, const Tensor& v, const KvPages& cache,
+                           const CachedTexts& texts);
+  Tensor attend_cached(const Tensor& q, const Tensor& k, const Tensor& v, const KvPages& cache,
+                       const CachedTexts& texts, bool appended);
   Tensor make_heads(const Shape& shape, DType dtype);
   Tensor norm_rows(const char* verb, const Tensor& x, const Tensor* residual, const Norm& norm,
                    float eps);

@@ -98,7 +98,8 @@ void compare(Gear& gear, const Setup& s) {
                .kv_heads = s.kv_heads,
                .head_size = s.size},
               *gear.stream);
-  attend_pages(args, *gear.stream);
+  args.appended = true;
+  cached_attention(args, *gear.stream);
 
   // The kernels one by one, in place.
   const HeadsView q = view(other, 0), k = view(other, s.heads);

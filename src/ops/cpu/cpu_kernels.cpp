@@ -410,6 +410,7 @@ int64_t page_bytes(int64_t head_size) {
 template <const Isa* (*isa)()>
 const Kernels& table() {
   static const Kernels kernels{.device = std::string("cpu ") + isa()->name,
+                               .choose_tokens = cpu::choose_tokens,
                                .copy = copy,
                                .pack = pack<isa>,
                                .page_bytes = page_bytes,

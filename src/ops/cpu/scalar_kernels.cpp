@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace winnow::cpu {
 namespace {
@@ -32,6 +33,21 @@ void gather_rows(const GatherRowsArgs& a, Stream&) {
     for (const int32_t row : a.rows)
       out = std::copy_n(static_cast<const float*>(a.x.data) + plane * a.x.plane + row * a.x.row,
                         a.cols, out);
+}
+
+void choose_tokens(const ChooseTokensArgs& a, Stream& stream) {
+  stream.pool().run(a.rows, [&](int64_t row, int) {
+    const float* logits = a.logits + row * a.vocab;
+    TokenLogit* out = a.out + row * a.count;
+    std::fill_n(out, a.count, TokenLogit{-1, -std::numeric_limits<float>::infinity()});
+    for (int64_t id = 0; id < a.vocab; ++id) {
+      int64_t place = a.count;  // behind those that are as good: they came first
+      while (place > 0 && logits[id] > out[place - 1].logit) --place;
+      if (place == a.count) continue;
+      std::copy_backward(out + place, out + a.count - 1, out + a.count);
+      out[place] = {static_cast<int32_t>(id), logits[id]};
+    }
+  });
 }
 
 void tanh_of(const ElementwiseArgs& a, Stream&) {

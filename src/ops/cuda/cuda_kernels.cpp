@@ -12,7 +12,10 @@
 #include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/linear.h"
 #include "ops/cuda/pack.h"
+#include "ops/cuda/paged_attention.h"
+#include "ops/cuda/rope_append.h"
 #include "ops/cuda/rowwise.h"
+#include "ops/cuda/token_choice.h"
 
 namespace winnow {
 namespace {
@@ -62,12 +65,18 @@ std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations) {
   k.make_stream = make_stream;
   k.begin = begin;
   k.to_host = cuda::to_host;
+  k.choose_tokens = cuda::best_tokens;
   k.copy = cuda::copy;
   k.pack = cuda::pack;
   k.place_table = cuda::place_table;
+  k.page_bytes = activations == DType::f32 ? cuda::page_bytes<DType::f32>
+                                           : cuda::page_bytes<DType::f16>;  // bf16 is as wide
   k.linear = cuda::linear_f32;
   k.linear_16bit = cuda::linear_16bit;
   k.attention = cuda::attention;
+  k.cached_attention = cuda::cached_attention;
+  k.can_rope_append = cuda::can_rope_append;
+  k.rope_append = cuda::rope_append;
   k.add_layer_norm = cuda::add_layer_norm;
   k.rms_norm = cuda::rms_norm;
   k.rope_angles = cuda::rope_angles;

@@ -107,14 +107,8 @@ void cached_attention(const CachedAttentionArgs& a, Stream& stream) {
   if (a.tokens == 0) return;
   const PagedPlan plan = plan_of(a, of(stream));
   const PagedArgs args = args_of(a, plan);
-  append(a, args, of(stream).queue());
+  if (!a.appended) append(a, args, of(stream).queue());
   attend(a, args, plan, of(stream));
-}
-
-void attend_pages(const CachedAttentionArgs& a, Stream& stream) {
-  if (a.tokens == 0) return;
-  const PagedPlan plan = plan_of(a, of(stream));
-  attend(a, args_of(a, plan), plan, of(stream));
 }
 
 }  // namespace winnow::cuda

@@ -13,7 +13,8 @@ int64_t page_bytes(int64_t head_size) {
   return kPageTokens * head_size * size_of(kType);
 }
 
-// Writes the new tokens' keys and values into their pages, then attends. A token's bits depend on
+// Writes the new tokens' keys and values into their pages (where they lie there already, appended,
+// k and v are not read), then attends. A token's bits depend on
 // its text's tokens up to it alone (paged_chunk.cuh says why): not on the other texts, nor on how
 // many tokens a call brings, nor on who wrote the earlier ones, nor on the pages' numbers.
 //   16-bit heads of 64 and 128 run on matrix units: texts of few new rows (tokens x heads of a
@@ -21,9 +22,5 @@ int64_t page_bytes(int64_t head_size) {
 //   kernel, a warp a query.
 // Source: Dao 2023 (FlashAttention-2), Ainslie et al. 2023 (grouped queries).
 void cached_attention(const CachedAttentionArgs& args, Stream& stream);
-
-// The same where the new tokens' keys and values lie in their pages already (rope_append.h): k and
-// v are not read.
-void attend_pages(const CachedAttentionArgs& args, Stream& stream);
 
 }  // namespace winnow::cuda

@@ -3,25 +3,10 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
 
 #include "ops/kernels.h"
 
 namespace winnow::cuda {
-
-struct RopeAppendArgs {
-  void* qkv;  // [T, (H + 2 K) * E]: q heads, k heads, v heads; rows `row` apart, on 16 bytes
-  int64_t row;
-  DType type;                          // of qkv and the pages
-  const float* angles;                 // [T, E]: cosines, then sines
-  const float *q_norm, *k_norm;        // [E], or both null
-  float eps;                           // of the norms
-  std::span<const int32_t> starts;     // [B + 1]
-  std::span<const int32_t> positions;  // [T], from `past` in each text
-  KvPages cache;
-  PageTable table;
-  int64_t tokens, heads, kv_heads, head_size;
-};
 
 // Whether rope_append has heads of this size: powers of two, of 8 to 32 pieces of 16 bytes.
 bool can_rope_append(int64_t head_size, DType type);

@@ -153,4 +153,21 @@ void choose_tokens(const TokenChoiceArgs& a, Stream& stream) {
   check_launch("choose_tokens");
 }
 
+// The last kernel writes the few pairs straight into pinned memory.
+void best_tokens(const ChooseTokensArgs& a, Stream& stream) {
+  CudaStream& s = of(stream);
+  const int64_t bytes = a.rows * a.count * static_cast<int64_t>(sizeof(TokenLogit));
+  if (bytes == 0) return;
+  auto* landed = static_cast<TokenLogit*>(s.landing(bytes));
+  choose_tokens({.logits = a.logits,
+                 .rows = a.rows,
+                 .vocab = a.vocab,
+                 .row = a.vocab,
+                 .count = a.count,
+                 .out = landed},
+                stream);
+  s.wait();
+  std::memcpy(a.out, landed, static_cast<size_t>(bytes));
+}
+
 }  // namespace winnow::cuda

@@ -4,14 +4,9 @@
 
 #include <cstdint>
 
-#include "tensor/stream.h"
+#include "ops/kernels.h"
 
 namespace winnow::cuda {
-
-struct TokenLogit {
-  int32_t id;  // -1: there is none
-  float logit;
-};
 
 constexpr int kMostChoices = 64;
 
@@ -27,5 +22,8 @@ struct TokenChoiceArgs {
 // {-1, -inf}. The same row gives the same choices in every batch. All pointers are the GPU's.
 // Throws kInvalidArgument when count is out of range, or vocab beyond 2^31 - 1.
 void choose_tokens(const TokenChoiceArgs& args, Stream& stream);
+
+// The table's entry: the same into the process's memory.
+void best_tokens(const ChooseTokensArgs& args, Stream& stream);
 
 }  // namespace winnow::cuda
