@@ -78,6 +78,7 @@ class Choice final : public RowReader {
         stop_(request.stop),
         constraint_(std::move(constraint)),
         reports_(sampling.top_logprobs >= 0),
+        best_is_enough_(sampler_.takes_best() && !constraint_),
         most_(most),
         only_(request.choices == 1),
         pieces_(std::move(pieces)) {}
@@ -88,10 +89,33 @@ class Choice final : public RowReader {
   }
 
   std::optional<int32_t> read(std::span<const float> row) override {
-    if (context_.cancelled && context_.cancelled->load(std::memory_order_relaxed))
-      fail(Code::kCancelled, "the client went away");
+    check_cancelled();
     const Sampled sampled = sampler_.next(row, constraint_ ? &constraint_->allowed() : nullptr);
     if (constraint_) constraint_->accept(sampled.id);
+    return take(sampled);
+  }
+
+  bool wants_best() const override { return best_is_enough_; }
+  std::optional<int32_t> read_best(TokenLogit best) override {
+    check_cancelled();
+    return take({.id = best.id, .logprob = 0, .top = {}});
+  }
+
+  void close(std::exception_ptr error) override {
+    std::lock_guard lock(pieces_->mutex);
+    --pieces_->open;
+    if (error && !pieces_->error) pieces_->error = error;
+    pieces_->ready.notify_all();
+  }
+
+ private:
+  void check_cancelled() const {
+    if (context_.cancelled && context_.cancelled->load(std::memory_order_relaxed))
+      fail(Code::kCancelled, "the client went away");
+  }
+
+  // Returns what read does.
+  std::optional<int32_t> take(const Sampled& sampled) {
     ++new_;
     Delta delta{.choice = index_, .text = {}, .reports = {}, .finish = {}};
     const bool end =
@@ -117,14 +141,6 @@ class Choice final : public RowReader {
     return sampled.id;
   }
 
-  void close(std::exception_ptr error) override {
-    std::lock_guard lock(pieces_->mutex);
-    --pieces_->open;
-    if (error && !pieces_->error) pieces_->error = error;
-    pieces_->ready.notify_all();
-  }
-
- private:
   void give(Delta delta) {
     std::lock_guard lock(pieces_->mutex);
     ++pieces_->usage.new_tokens;
@@ -148,7 +164,7 @@ class Choice final : public RowReader {
   StreamDecoder decoder_;
   StopText stop_;
   std::optional<JsonConstraint> constraint_;
-  const bool reports_;
+  const bool reports_, best_is_enough_;
   const int64_t most_;
   const bool only_;
   int64_t new_ = 0;

@@ -49,6 +49,9 @@ std::string name_of(const std::vector<Pooling>& pooling) {
   return out;
 }
 
+// Prompt tokens of a step on a GPU while others are being generated: a few milliseconds of a 7B.
+constexpr int64_t kGpuBusyTokens = 1024;
+
 // Executors of one GPU: while one's batch is computed, another's is packed, sent and delivered.
 constexpr int kTurns = 2;
 
@@ -120,7 +123,9 @@ int64_t kv_pages(const EngineOptions& options, const Kernels& kernels, const KvS
                  int64_t max_length) {
   const int64_t page = KvCache::page_bytes(kernels, shape.layers, shape.kv_heads, shape.head_size);
   int64_t bytes = options.kv_cache_bytes;
-  if (bytes == 0) {
+  if (bytes == 0 && kernels.free_bytes) {
+    bytes = kernels.free_bytes(*kernels.memory) / 4 * 3;  // the rest is for what a step computes
+  } else if (bytes == 0) {
     const int64_t memory = static_cast<int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGE_SIZE);
     bytes = std::min(memory / 4, 16 * (max_length / kPageTokens + 1) * page);
   }
@@ -227,9 +232,13 @@ void Engine::Parts::load_decoder(const EngineOptions& options, const ModelFolder
   info.max_length = static_cast<int>(std::min<int64_t>(info.max_length, (pages - 1) * kPageTokens));
   decoder = std::make_unique<DecoderRunner>(
       std::move(net), tokenizer, std::move(files.end_tokens), kernels, threads_of(options),
-      SchedulerOptions{.pages = pages,
-                       .step_tokens = int64_t{256} * threads_of(options),
-                       .max_queue_tokens = options.max_queue_tokens});
+      SchedulerOptions{
+          .pages = pages,
+          .step_tokens = kernels.step_tokens > 0
+                             ? std::min<int64_t>(kernels.step_tokens, options.max_batch_tokens)
+                             : int64_t{256} * threads_of(options),
+          .busy_step_tokens = kernels.step_tokens > 0 ? kGpuBusyTokens : 64,
+          .max_queue_tokens = options.max_queue_tokens});
 }
 
 std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {

@@ -365,14 +365,41 @@ void Scheduler::run(Step& step) {
   state_->ops.begin();
   for (const auto& [from, to] : step.copies)
     state_->cache.copy_page(from, to, state_->ops.stream());
-  const Tensor out = state_->ops.to_host(state_->network.run(
+  const Tensor out = state_->network.run(
       state_->ops, {step.ids, step.positions, step.starts, {step.table, step.table_starts}},
-      state_->cache, step.rows));
+      state_->cache, step.rows);
+  read(step, out);
+}
+
+// A whole row travels only to those who must see it.
+void Scheduler::read(Step& step, const Tensor& out) {
+  std::vector<int32_t> whole;
+  bool best = false;
+  for (const Step::Part& part : step.parts) {
+    if (part.row < 0) continue;
+    if (part.text->reader->wants_best())
+      best = true;
+    else
+      whole.push_back(static_cast<int32_t>(part.row));
+  }
+  Ops& f = state_->ops;
+  const std::vector<TokenLogit> chosen = best ? f.best_tokens(out, 1) : std::vector<TokenLogit>{};
+  Tensor rows;
+  if (!whole.empty())
+    rows = f.to_host(static_cast<int64_t>(whole.size()) == out.dim(0) ? out
+                                                                      : f.gather_rows(out, whole));
+  int64_t next = 0;  // of rows
   for (Step::Part& part : step.parts) {
     if (part.row < 0) continue;
+    RowReader& reader = *part.text->reader;
     try {
-      part.next = part.text->reader->read(
-          {out.as<float>() + part.row * out.row_stride(), static_cast<size_t>(out.cols())});
+      if (reader.wants_best()) {
+        if (chosen[part.row].id < 0) fail(Code::kInternal, "sample: want a finite logit, got none");
+        part.next = reader.read_best(chosen[part.row]);
+      } else {
+        const float* row = rows.as<float>() + next++ * rows.row_stride();
+        part.next = reader.read({row, static_cast<size_t>(rows.cols())});
+      }
     } catch (...) {
       part.error = std::current_exception();
     }

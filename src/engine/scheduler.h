@@ -12,6 +12,7 @@
 #include <span>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/engine.h"
 #include "models/decoders.h"
 
@@ -26,6 +27,12 @@ class RowReader {
   // The network's row after the text's last token. Returns the token that goes on, or none: the
   // text has ended.
   virtual std::optional<int32_t> read(std::span<const float> row) = 0;
+  // Whether the best token alone is enough for it; then it gets read_best instead, which answers as
+  // read does.
+  virtual bool wants_best() const { return false; }
+  virtual std::optional<int32_t> read_best(TokenLogit best) {
+    fail(Code::kInternal, "read_best: want a reader of best tokens, got token ", best.id);
+  }
   // Called once, last: null at the text's own end, else why there will be no more rows.
   virtual void close(std::exception_ptr error) = 0;
 };
@@ -75,6 +82,7 @@ class Scheduler {
   bool admit_branch(const std::shared_ptr<Group>& group);
   void build(Step& step);
   void run(Step& step);
+  void read(Step& step, const Tensor& out);
   void settle(Step& step);
   void abandon(const Step& step, const std::exception_ptr& error);
   void end(Text& text, const std::exception_ptr& error);

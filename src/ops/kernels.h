@@ -219,6 +219,7 @@ struct Kernels {
   Linear pack_linear(LinearSource source, DType dtype) const;
   Floats place(std::vector<float> values) const;
 
+  int64_t (*free_bytes)(const Memory&) = nullptr;      // that may still be taken; null: not known
   int64_t (*page_bytes)(int64_t head_size) = nullptr;  // one head's keys of a page, or values
 
   void (*linear)(const LinearArgs&, Stream&) = nullptr;  // f32 weights

@@ -99,6 +99,12 @@ void Sampler::count(int32_t id, int in_output) {
   seen_[at->second].in_output += in_output;
 }
 
+bool Sampler::takes_best() const {
+  return options_.temperature < kGreedyBelow && options_.top_logprobs < 0 && !edits_logits() &&
+         options_.repetition_penalty == 1 && options_.presence_penalty == 0 &&
+         options_.frequency_penalty == 0;
+}
+
 bool Sampler::edits_logits() const { return !options_.logit_bias.empty() || !seen_.empty(); }
 
 // Copies the logits to edited_, -inf where not allowed, then adds bias and penalties.

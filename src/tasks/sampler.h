@@ -63,6 +63,10 @@ class Sampler {
   // kInvalidArgument when logit_bias names a token that is not below V.
   Sampled next(std::span<const float> logits, const TokenMask* allowed = nullptr);
 
+  // Whether next() without a mask is always the best logit's token and nothing else is asked for,
+  // so that a row need not be looked at here.
+  bool takes_best() const;
+
  private:
   struct Seen {
     int32_t id;

@@ -69,6 +69,9 @@ std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations) {
   k.copy = cuda::copy;
   k.pack = cuda::pack;
   k.place_table = cuda::place_table;
+  k.free_bytes = [](const Memory& memory) {
+    return static_cast<const cuda::CudaMemory&>(memory).free_bytes();
+  };
   k.page_bytes = activations == DType::f32 ? cuda::page_bytes<DType::f32>
                                            : cuda::page_bytes<DType::f16>;  // bf16 is as wide
   k.linear = cuda::linear_f32;

@@ -78,6 +78,14 @@ void CudaMemory::release(void* memory) noexcept {
   sizes_.erase(size);
 }
 
+int64_t CudaMemory::free_bytes() const {
+  size_t free = 0, total = 0;
+  check(cudaSetDevice(gpu_.ordinal), "cudaSetDevice");
+  check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+  const auto there = static_cast<int64_t>(free);
+  return limit_ > 0 ? std::max<int64_t>(0, std::min(there, limit_ - allocated_)) : there;
+}
+
 void CudaMemory::write(void* to, const void* from, int64_t bytes) {
   check(cudaSetDevice(gpu_.ordinal), "cudaSetDevice");
   check(cudaMemcpy(to, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice), "cudaMemcpy");

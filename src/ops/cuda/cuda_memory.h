@@ -40,6 +40,7 @@ class CudaMemory final : public Memory {
   bool is_host() const override { return false; }
 
   int64_t allocated_bytes() const { return allocated_; }
+  int64_t free_bytes() const;  // that allocate may still give
   // allocate fails beyond it, as if the GPU were full. 0: only the GPU's own limit.
   void limit(int64_t bytes) { limit_ = bytes; }
 
