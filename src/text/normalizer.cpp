@@ -202,14 +202,16 @@ class Precompiled final : public Normalizer {
   std::shared_ptr<const CharMap> map_;
 };
 
-// What is put in stands for the last code point that it replaces.
+// What is put in stands for the last code point that it replaces, or, replacing none, for the one
+// before it.
 class Replace final : public Normalizer {
  public:
   Replace(Pattern pattern, std::u32string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
   void apply(Normalized& n) const override {
-    auto match = pattern_.find(n.text, 0);
-    if (!match) return;
+    std::vector<Pattern::Match> matches;
+    pattern_.find_all(n.text, matches);
+    if (matches.empty()) return;
     Normalized out;
     out.first = n.first;
     size_t done = 0;
@@ -218,17 +220,18 @@ class Replace final : public Normalizer {
       out.origin.insert(out.origin.end(), n.origin.begin() + static_cast<std::ptrdiff_t>(done),
                         n.origin.begin() + static_cast<std::ptrdiff_t>(end));
     };
-    for (; match; match = pattern_.find(n.text, done)) {
-      keep_to(match->first);
-      done = match->second;
+    for (const auto& [begin, end] : matches) {
+      keep_to(begin);
+      done = end;
       out.text += content_;
-      out.origin.insert(out.origin.end(), content_.size(), n.origin[done - 1]);
+      out.origin.insert(out.origin.end(), content_.size(),
+                        done == 0 ? Offset{n.first, n.first} : n.origin[done - 1]);
     }
     keep_to(n.text.size());
     n = std::move(out);
   }
   bool follows(SpacedMap& before, char32_t mark) const override {
-    if (pattern_ != Pattern::repeated(U' ', 2)) return false;
+    if (!pattern_.same(Pattern::repeated(U' ', 2))) return false;
     before.joins = true;
     return content_ == U" " || content_ == std::u32string(1, mark);
   }

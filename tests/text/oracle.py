@@ -188,6 +188,7 @@ def unigram_variants(base, chars):
     n = len(base["model"]["vocab"])
     extra = [added("<e>", n, rstrip=True), added("Stra\u00dfe\u00dfe", n + 1, normalized=True),
              added("\uff46\uff49\uff4e", n + 2, normalized=True, single_word=True, lstrip=True)]
+    expression = lambda regex, to: normalizer("Replace", pattern={"Regex": regex}, content=to)
     fallback = copy.deepcopy(base["model"])
     for byte in range(256):
         fallback["vocab"][5000 + 2 * byte] = [f"<0x{byte:02X}>", -20.0]
@@ -222,6 +223,13 @@ def unigram_variants(base, chars):
                                                  normalizer("Replace", pattern={"String": "e"}, content=""),
                                                  normalizer("Lowercase")),
                              pre_tokenizer=words({"type": "Whitespace"}, metaspace())),
+        "replace_regex": made(normalizer=sequence(chars, expression(r"(?i)th(?=e)|\d+", "<T\\1>"), expression(r"\s+", " "),
+                                                  expression(r"(?<=a)[b-e]{1,2}", "")),
+                              decoder={"type": "Sequence", "decoders": [
+                                  expression(r"\p{P}(?=.)", "\\0!"), {"type": "Fuse"}, expression("\u2581+", " ")]}),
+        "replace_empty": made(normalizer=sequence(expression("x*|$", "-"), expression("^|(?=th)", "\u2581"),
+                                                  normalizer("Replace", pattern={"String": ""}, content="")),
+                              decoder=expression(r"\b", "|")),
         "fallback": made(model={**fallback, "byte_fallback": True}),
         "fallback_gap": made(model=some),
         "ties": made(model=ties),

@@ -20,7 +20,8 @@ def words(rng):
 
 # Their regular expressions go to the distribution's Oniguruma, which knows the characters of Unicode 14 or 15; the wheel
 # carries a newer one. This Python is about as old.
-BY_ONIGURUMA = {"bpe_o200k", "bpe_removed", "bpe_inverted", "bpe_contiguous", "bpe_empty_matches"}
+BY_ONIGURUMA = {"bpe_o200k", "bpe_removed", "bpe_inverted", "bpe_contiguous", "bpe_empty_matches", "replace_regex",
+                "replace_empty"}
 
 
 def assigned(text):

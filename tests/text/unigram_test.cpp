@@ -212,6 +212,37 @@ TEST_CASE("decoders follow one another") {
                 {"__a", "_b"}) == " a b");
   CHECK(decoded(R"({"type":"Replace","pattern":{"Regex":"x{2,}"},"content":"-"})", {"xaxxbxxx"}) ==
         "xa-b-");
+  CHECK(decoded(R"({"type":"Replace","pattern":{"Regex":"\\bx|$"},"content":"-"})",
+                {"xax", "xb"}) == "-ax--b-");
+}
+
+TEST_CASE("what is replaced may be any regular expression; what is put in is as it is written") {
+  const auto replaced = [](std::string_view pattern, const char* content, const char* text) {
+    Normalized n = decode(text, 7);
+    JsonWriter out;
+    out.begin_object().member("type", "Replace").member("content", content).key("pattern");
+    out.begin_object().member("Regex", pattern).end_object().end_object();
+    make_normalizer(Json::parse(out.take(), "test"))->apply(n);
+    return n;
+  };
+  using Offsets = std::vector<Offset>;
+  const auto groups = replaced(R"((a)\s?(b))", "\\2$1", "xa b");
+  CHECK(groups.text == U"x\\2$1");
+  CHECK(groups.origin == Offsets{{7, 8}, {10, 11}, {10, 11}, {10, 11}, {10, 11}});
+  const auto empty = replaced("x*", "-", "axxb");
+  CHECK(empty.text == U"-a-b-");
+  CHECK(empty.origin == Offsets{{7, 7}, {7, 8}, {9, 10}, {10, 11}, {10, 11}});
+  CHECK(replaced("", "-", "\u00e9").text == U"-\u00e9-");
+  CHECK(replaced("x*", "-", "").text.empty());
+  CHECK(replaced("^", "\u2581", "ab").text == U"\u2581ab");
+  CHECK_THROWS_WITH_AS(replaced("a(", "", "a"),
+                       doctest::Contains("test: pattern: want a regular expression, got \"a(\""),
+                       Error);
+  Normalized n = decode("aa+", 0);
+  make_normalizer(
+      Json::parse(R"({"type":"Replace","pattern":{"String":"a+"},"content":"-"})", "test"))
+      ->apply(n);
+  CHECK(n.text == U"a-");
 }
 
 TEST_CASE("a SentencePiece model gives XLM-R's ids where the config says so, else its own") {
