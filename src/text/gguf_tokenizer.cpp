@@ -1,11 +1,12 @@
 #include "text/gguf_tokenizer.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/load_bpe.h"
+#include "text/piece_merges.h"
 
 namespace winnow {
 namespace {
@@ -63,26 +64,15 @@ Vocabulary vocabulary_of(const GgufTokenizer& gguf, std::string_view what) {
 
 // [bos] A [eos], and for a pair each text so.
 Template template_of(const GgufTokenizer& gguf, bool bos_by_default, std::string_view what) {
-  using Kind = TemplatePiece::Kind;
-  const auto special = [&](bool put, const std::optional<int64_t>& id, const char* key) {
-    std::vector<int32_t> ids;
-    if (put && !id)
+  const auto special = [&](bool put, const std::optional<int64_t>& id,
+                           const char* key) -> std::optional<int32_t> {
+    if (!put) return std::nullopt;
+    if (!id)
       fail(Code::kCorrupt, what, ": want tokenizer.ggml.", key, " to add the token, got none");
-    if (put) ids.push_back(checked(gguf, key, *id, what));
-    return ids;
+    return checked(gguf, key, *id, what);
   };
-  const std::vector<int32_t> bos =
-      special(gguf.add_bos.value_or(bos_by_default), gguf.bos, "bos_token_id");
-  const std::vector<int32_t> eos = special(gguf.add_eos.value_or(false), gguf.eos, "eos_token_id");
-  Template out;
-  for (const int32_t type : {0, 1}) {
-    const std::vector<TemplatePiece> pieces = {{Kind::kSpecial, type, bos},
-                                               {type == 0 ? Kind::kFirst : Kind::kSecond, type},
-                                               {Kind::kSpecial, type, eos}};
-    if (type == 0) out.single = pieces;
-    out.pair.insert(out.pair.end(), pieces.begin(), pieces.end());
-  }
-  return out;
+  return framed_template(special(gguf.add_bos.value_or(bos_by_default), gguf.bos, "bos_token_id"),
+                         special(gguf.add_eos.value_or(false), gguf.eos, "eos_token_id"));
 }
 
 ByteLevelKind kind_of(const std::string& pre, std::string_view what) {
@@ -112,41 +102,16 @@ std::shared_ptr<const Tokenizer> byte_level(const GgufTokenizer& gguf, std::stri
   return std::make_shared<Pipeline>(std::move(parts));
 }
 
-// SentencePiece's BPE joins the pair whose token scores highest; as ranked merges, that is every
-// way to part each token, by its score. Source: transformers' generate_merges.
+// Only ordinary tokens merge, the highest score first. Source: transformers' generate_merges.
 Bpe::Merges merges_of_scores(const GgufTokenizer& gguf) {
-  std::unordered_map<std::string_view, size_t> ids;
-  for (size_t id = 0; id < gguf.tokens.size(); ++id)
-    if (type_of(gguf, id) == kNormal) ids.emplace(gguf.tokens[id], id);
-  struct Way {
-    size_t left, right;
-    float score;
-    int64_t left_chars, right_chars;
-  };
-  std::vector<Way> ways;
-  for (size_t id = 0; id < gguf.tokens.size(); ++id) {
-    const std::string_view token = gguf.tokens[id];
-    if (const auto known = ids.find(token); known == ids.end() || known->second != id) continue;
-    const size_t before = ways.size();
-    for (size_t at = 1; at < token.size(); ++at) {
-      if ((static_cast<unsigned char>(token[at]) & 0xC0) == 0x80) continue;
-      const auto left = ids.find(token.substr(0, at)), right = ids.find(token.substr(at));
-      if (left == ids.end() || right == ids.end()) continue;
-      ways.push_back({left->second, right->second, gguf.scores[id],
-                      code_points(token.substr(0, at)), code_points(token.substr(at))});
-    }
-    std::sort(ways.begin() + static_cast<std::ptrdiff_t>(before), ways.end(),
-              [](const Way& a, const Way& b) {
-                return std::pair(a.left, a.right) < std::pair(b.left, b.right);
-              });
-  }
-  std::stable_sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
-    return std::tuple(a.score, a.left_chars, a.right_chars) >
-           std::tuple(b.score, b.left_chars, b.right_chars);
+  std::vector<PieceParts> parts = parts_of_pieces(
+      gguf.tokens, [&](int32_t id) { return type_of(gguf, static_cast<size_t>(id)) == kNormal; });
+  const auto score = [&](const PieceParts& p) { return gguf.scores[static_cast<size_t>(p.whole)]; };
+  std::stable_sort(parts.begin(), parts.end(), [&](const PieceParts& a, const PieceParts& b) {
+    return std::tuple(score(a), a.left_code_points, a.right_code_points) >
+           std::tuple(score(b), b.left_code_points, b.right_code_points);
   });
-  Bpe::Merges merges;
-  for (const Way& way : ways) merges.emplace_back(gguf.tokens[way.left], gguf.tokens[way.right]);
-  return merges;
+  return merges_of(parts, gguf.tokens);
 }
 
 std::shared_ptr<const Tokenizer> sentence_piece(const GgufTokenizer& gguf, std::string_view what) {

@@ -241,6 +241,37 @@ class Replace final : public Normalizer {
   std::u32string content_;
 };
 
+// Takes all of one code point off a text's front or end.
+class TakeOff final : public Normalizer {
+ public:
+  TakeOff(char32_t c, bool front, bool end) : c_(c), front_(front), end_(end) {}
+  void apply(Normalized& n) const override {
+    size_t begin = 0, end = n.text.size();
+    while (front_ && begin < end && n.text[begin] == c_) ++begin;
+    while (end_ && begin < end && n.text[end - 1] == c_) --end;
+    n = {n.text.substr(begin, end - begin),
+         {n.origin.begin() + static_cast<std::ptrdiff_t>(begin),
+          n.origin.begin() + static_cast<std::ptrdiff_t>(end)},
+         n.first};
+  }
+
+ private:
+  char32_t c_;
+  bool front_, end_;
+};
+
+// One code point becomes another.
+class ReplaceEach final : public Normalizer {
+ public:
+  ReplaceEach(char32_t from, char32_t to) : from_(from), to_(to) {}
+  void apply(Normalized& n) const override {
+    std::replace(n.text.begin(), n.text.end(), from_, to_);
+  }
+
+ private:
+  char32_t from_, to_;
+};
+
 // What is put before a text stands for its first code point.
 class Prepend final : public Normalizer {
  public:
@@ -314,6 +345,22 @@ std::unique_ptr<Normalizer> make_sentence_piece_normalizer(std::optional<CharMap
   if (map) parts.push_back(std::make_unique<Precompiled>(std::move(*map)));
   parts.push_back(std::make_unique<Strip>(false, true));
   parts.push_back(std::make_unique<Replace>(Pattern::repeated(U' ', 2), std::u32string(1, mark)));
+  return std::make_unique<Sequence>(std::move(parts));
+}
+
+std::unique_ptr<Normalizer> make_trained_normalizer(std::optional<CharMap> map, bool single,
+                                                    bool prefix, char32_t mark) {
+  std::vector<std::unique_ptr<Normalizer>> parts;
+  const std::u32string marks(1, mark);
+  if (map) parts.push_back(std::make_unique<Precompiled>(std::move(*map)));
+  if (single) {
+    parts.push_back(std::make_unique<Replace>(Pattern::repeated(U' ', 2), U" "));
+    parts.push_back(std::make_unique<TakeOff>(U' ', true, false));
+  }
+  parts.push_back(std::make_unique<ReplaceEach>(U' ', mark));
+  if (single)  // marks that the text itself holds, too
+    parts.push_back(std::make_unique<TakeOff>(mark, false, true));
+  if (prefix) parts.push_back(std::make_unique<Prepend>(marks));
   return std::make_unique<Sequence>(std::move(parts));
 }
 

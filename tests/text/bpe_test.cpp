@@ -336,7 +336,7 @@ TEST_CASE("vocab.json and merges.txt are the tokenizer that their class names") 
   }
   folder.write("tokenizer_config.json", R"({"tokenizer_class":"CLIPTokenizer"})");
   check_error([&] { Tokenizer::from_folder(folder.path()); }, Code::kUnsupported,
-              folder.path() + "/vocab.json: want vocab.json and merges.txt of a Qwen2Tokenizer");
+              folder.path() + "/vocab.json: want vocab.json and merges.txt of a tokenizer_class Qwen2Tokenizer");
 }
 
 GgufTokenizer tiny_gguf(const TinyBpe& tiny) {

@@ -1,6 +1,7 @@
 """BPE tokenizers for oracle.py: Qwen2.5's and its other files, SmolLM2's out of its GGUF, stories260K's, and variants."""
 import copy
 import json
+import pathlib
 import struct
 import unicodedata
 
@@ -203,6 +204,13 @@ def find(shared, models, folder):
     stories = shared / "data/models/stories260K/tokenizer.json"
     found.append(("stories260K", stories, wheel(read(stories)), 8))
     found.append(("stories260K-gguf", write("stories.gguf.json", scores_of(read(stories))), wheel(read(stories)), 2))
+    # A SentencePiece model, and what transformers converts it to.
+    llama = pathlib.Path(__file__).resolve().parent.parent / "data/tiny-sentencepiece-bpe/llama"
+    made = folder / "llama-model"
+    made.mkdir()
+    for name in ("tokenizer.model", "tokenizer_config.json"):
+        (made / name).symlink_to(llama / name)
+    found.append(("sentencepiece-bpe", made, wheel(read(llama / "converted.json")), 4))
     gguf = next(iter(sorted((models / "smollm2-135m").glob("*.gguf"))), None)
     if gguf:
         keys = gguf_keys(gguf_metadata(gguf))

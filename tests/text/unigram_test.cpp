@@ -105,7 +105,8 @@ std::string piece(std::string_view text, float score, int type) {
 
 std::shared_ptr<const Tokenizer> sentence_piece(const std::string& file, const char* config) {
   const Json json = Json::parse(config, "config.json");
-  return load_sentence_piece(std::as_bytes(std::span(file)), "tiny.model", &json, nullptr);
+  return load_sentence_piece(std::as_bytes(std::span(file)), "tiny.model",
+                             FolderConfigs{.model = &json});
 }
 
 const std::string kTinyModel = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) +
@@ -259,7 +260,8 @@ TEST_CASE("a SentencePiece model gives XLM-R's ids where the config says so, els
   CHECK(xlm->assemble(span, &span).ids == std::vector<int32_t>{0, 4, 6, 5, 7, 2, 2, 4, 6, 5, 7, 2});
   CHECK(xlm->decode(span.ids, true) == "he y");
   CHECK_THROWS_AS(sentence_piece(kTinyModel, R"({"model_type":"llama"})"), Error);
-  CHECK_THROWS_AS(sentence_piece(kTinyModel + field(2, "\x18\x02"), "{}"), Error);  // BPE
+  CHECK_THROWS_WITH_AS(sentence_piece(kTinyModel + field(2, "\x18\x03"), "{}"),
+                       doctest::Contains("model_type: want 1 (Unigram) or 2 (BPE), got 3"), Error);
   for (size_t cut = 0; cut < 60; ++cut) {
     try {
       sentence_piece(kTinyModel.substr(0, cut), "{}");
