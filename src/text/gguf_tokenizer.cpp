@@ -7,11 +7,13 @@
 #include "base/utf8.h"
 #include "text/load_bpe.h"
 #include "text/piece_merges.h"
+#include "text/unigram.h"
+#include "text/word_piece.h"
 
 namespace winnow {
 namespace {
 
-enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4 };
+enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5 };
 
 constexpr char kMark[] = "\u2581";
 
@@ -141,6 +143,90 @@ std::shared_ptr<const Tokenizer> sentence_piece(const GgufTokenizer& gguf, std::
           component(cat(R"({"type":"Sequence","decoders":[)", space, prefix ? strip : "", "]}")))});
 }
 
+// llama.cpp writes a word's first token with a mark before it and the others bare, where BERT has
+// them bare and with "##"; what stands for no text (control tokens, or, in older files, what is in
+// brackets) is as it was.
+std::string word_piece_token(const GgufTokenizer& gguf, size_t id) {
+  const std::string& token = gguf.tokens[id];
+  const std::string_view mark = kMark;
+  if (type_of(gguf, id) == kControl || (token.starts_with('[') && token.ends_with(']')))
+    return token;
+  if (token.starts_with(mark) && token != mark) return token.substr(mark.size());
+  return "##" + token;
+}
+
+std::shared_ptr<const Tokenizer> word_piece(GgufTokenizer gguf, std::string_view what) {
+  for (size_t id = 0; id < gguf.tokens.size(); ++id) gguf.tokens[id] = word_piece_token(gguf, id);
+  WordPieceOptions options;
+  if (gguf.unknown)
+    options.unknown =
+        gguf.tokens[static_cast<size_t>(checked(gguf, "unknown_token_id", *gguf.unknown, what))];
+  const auto model = std::make_shared<WordPiece>(vocabulary_of(gguf, what), options, what);
+  const auto named = [&](const char* key, std::optional<int64_t> first,
+                         std::optional<int64_t> second, const char* absent) {
+    if (first || second) return checked(gguf, key, first ? *first : *second, what);
+    const auto id = model->token_id(absent);
+    if (!id)
+      fail(Code::kCorrupt, what, ": want tokenizer.ggml.", key, " or the token ", absent,
+           ", got neither");
+    return *id;
+  };
+  const int32_t cls = named("bos_token_id", gguf.cls, gguf.bos, "[CLS]"),
+                sep = named("seperator_token_id", gguf.sep, gguf.eos, "[SEP]");
+  BertOptions text;
+  text.lower_case = gguf.lower_case.value_or(true);
+  text.strip_accents = gguf.strip_accents.value_or(text.lower_case);
+  return std::make_shared<Pipeline>(
+      PipelineParts{model, make_bert_normalizer(text), make_bert_pre_tokenizer(),
+                    AddedTokens(added_of(gguf), nullptr), bert_template(cls, sep),
+                    make_word_piece_decoder("##", true)});
+}
+
+// [bos] A [eos], and for a pair [bos] A [eos] [sep] B [eos], all of type 0: the models have one.
+Template unigram_template(const GgufTokenizer& gguf, std::string_view what) {
+  using Kind = TemplatePiece::Kind;
+  const auto special = [&](bool put, const std::optional<int64_t>& id, const char* key) {
+    TemplatePiece piece{Kind::kSpecial};
+    if (put && !id)
+      fail(Code::kCorrupt, what, ": want tokenizer.ggml.", key, " to add the token, got none");
+    if (put) piece.ids.push_back(checked(gguf, key, *id, what));
+    return piece;
+  };
+  const TemplatePiece bos = special(gguf.add_bos.value_or(false), gguf.bos, "bos_token_id"),
+                      eos = special(gguf.add_eos.value_or(true), gguf.eos, "eos_token_id"),
+                      sep = special(gguf.add_sep.value_or(false), gguf.sep ? gguf.sep : gguf.eos,
+                                    "seperator_token_id"),
+                      a{Kind::kFirst}, b{Kind::kSecond};
+  return {{bos, a, eos}, {bos, a, eos, sep, b, eos}};
+}
+
+std::shared_ptr<const Tokenizer> unigram(const GgufTokenizer& gguf, std::string_view what) {
+  if (gguf.scores.empty())
+    fail(Code::kCorrupt, what, ": want tokenizer.ggml.scores for tokenizer.ggml.model t5");
+  std::vector<std::pair<std::string, double>> pieces;
+  UnigramOptions options;
+  for (size_t id = 0; id < gguf.tokens.size(); ++id) {
+    // Fillers behind the vocabulary: no text is one, and their scores are far below all others.
+    if (type_of(gguf, id) == kUnused)
+      pieces.emplace_back("", 0.0);
+    else
+      pieces.emplace_back(gguf.tokens[id], gguf.scores[id]);
+    if (type_of(gguf, id) == kUnknown && !options.unknown)
+      options.unknown = static_cast<int32_t>(id);
+  }
+  if (gguf.unknown) options.unknown = checked(gguf, "unknown_token_id", *gguf.unknown, what);
+  std::optional<CharMap> map;
+  if (!gguf.char_map.empty())
+    map.emplace(gguf.char_map, cat(what, ": tokenizer.ggml.precompiled_charsmap"));
+  MetaspaceOptions spaces;
+  if (!gguf.add_prefix.value_or(true)) spaces.prepend = MetaspaceOptions::Prepend::kNever;
+  return std::make_shared<Pipeline>(
+      PipelineParts{std::make_shared<Unigram>(std::move(pieces), options, what),
+                    make_sentence_piece_normalizer(std::move(map), spaces.mark),
+                    make_metaspace(spaces), AddedTokens(added_of(gguf), nullptr),
+                    unigram_template(gguf, what), make_metaspace_decoder(spaces)});
+}
+
 }  // namespace
 
 std::shared_ptr<const Tokenizer> load_gguf_tokenizer(const GgufTokenizer& gguf,
@@ -148,7 +234,10 @@ std::shared_ptr<const Tokenizer> load_gguf_tokenizer(const GgufTokenizer& gguf,
   check(gguf, what);
   if (gguf.model == "gpt2") return byte_level(gguf, what);
   if (gguf.model == "llama") return sentence_piece(gguf, what);
-  fail(Code::kUnsupported, what, ": tokenizer.ggml.model: want gpt2 or llama, got ", gguf.model);
+  if (gguf.model == "bert") return word_piece(gguf, what);
+  if (gguf.model == "t5") return unigram(gguf, what);
+  fail(Code::kUnsupported, what, ": tokenizer.ggml.model: want gpt2, llama, bert or t5, got ",
+       gguf.model);
 }
 
 }  // namespace winnow

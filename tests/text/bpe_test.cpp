@@ -335,8 +335,78 @@ TEST_CASE("vocab.json and merges.txt are the tokenizer that their class names") 
     CHECK(got->tokenize(text, true).ids == want->tokenize(text, true).ids);
   }
   folder.write("tokenizer_config.json", R"({"tokenizer_class":"CLIPTokenizer"})");
-  check_error([&] { Tokenizer::from_folder(folder.path()); }, Code::kUnsupported,
-              folder.path() + "/vocab.json: want vocab.json and merges.txt of a tokenizer_class Qwen2Tokenizer");
+  check_error(
+      [&] { Tokenizer::from_folder(folder.path()); }, Code::kUnsupported,
+      folder.path() +
+          "/vocab.json: want vocab.json and merges.txt of a tokenizer_class Qwen2Tokenizer");
+}
+
+TEST_CASE("each byte-level class frames a text and normalizes it as transformers does") {
+  TinyBpe tiny(11, 200);
+  tiny.more_tokens = {"<s>", "</s>", "<mask>", "[CLS]", "[SEP]", "<|begin_of_text|>"};
+  const Folder folder;
+  folder.write("vocab.json", tiny.vocab());
+  std::string merges;
+  for (const auto& [left, right] : tiny.merges) merges += left + " " + right + "\n";
+  folder.write("merges.txt", merges);
+  const auto loaded = [&](const char* config, const char* model_config) {
+    folder.write("tokenizer_config.json", config);
+    folder.write("config.json", model_config);
+    return Tokenizer::from_folder(folder.path());
+  };
+  const auto names = [](const Tokenizer& t, const TokenSpan& a, const TokenSpan* b) {
+    std::string out;
+    for (const int32_t id : t.assemble(a, b).ids) out += std::string(t.token(id)) + ' ';
+    return out;
+  };
+  const auto framed = [&](const Tokenizer& t) {
+    const TokenSpan a = t.tokenize("1"), b = t.tokenize("2");
+    return names(t, a, nullptr) + "| " + names(t, a, &b);
+  };
+  const auto roberta = loaded(R"({"tokenizer_class":"RobertaTokenizerFast"})", "{}");
+  CHECK(framed(*roberta) == "<s> 1 </s> | <s> 1 </s> </s> 2 </s> ");
+  CHECK(roberta->is_special(*roberta->token_id("<mask>")));
+  CHECK(framed(*loaded("{}", R"({"model_type":"roberta"})")) == framed(*roberta));
+  const auto prefixed =
+      loaded(R"({"tokenizer_class":"RobertaTokenizer","add_prefix_space":true})", "{}");
+  CHECK(prefixed->token(prefixed->tokenize("1").ids[0]).starts_with("\u0120"));
+
+  CHECK(framed(*loaded("{}", R"({"model_type":"modernbert"})")) ==
+        "[CLS] 1 [SEP] | [CLS] 1 [SEP] 2 [SEP] ");
+  CHECK(framed(*loaded(R"({"tokenizer_class":"GPT2Tokenizer","add_bos_token":true,)"
+                       R"("bos_token":"</s>"})",
+                       R"({"model_type":"opt"})")) == "</s> 1 | </s> 1 </s> 2 ");
+  CHECK(framed(*loaded(R"({"tokenizer_class":"PreTrainedTokenizerFast",)"
+                       R"("bos_token":"<|begin_of_text|>"})",
+                       R"({"model_type":"llama"})")) ==
+        "<|begin_of_text|> 1 | <|begin_of_text|> 1 <|begin_of_text|> 2 ");
+  const auto neox = loaded(R"({"tokenizer_class":"GPTNeoXTokenizer"})", "{}");
+  CHECK(neox->tokenize("e\u0301").ids == neox->tokenize("\u00e9").ids);  // composed
+  CHECK(framed(*neox) == "1 | 1 2 ");
+
+  check_error([&] { loaded("{}", R"({"model_type":"llama"})"); }, Code::kUnsupported,
+              folder.path() + "/vocab.json: want vocab.json and merges.txt of a tokenizer_class");
+  CHECK_THROWS_WITH_AS(loaded("{}", "{}"), doctest::Contains("got none named"), Error);
+  CHECK_THROWS_WITH_AS(loaded(R"({"tokenizer_class":"CLIPTokenizerFast"})", "{}"),
+                       doctest::Contains("got CLIPTokenizer"), Error);
+}
+
+TEST_CASE("of the spaces before a text's first token one that was put there is kept") {
+  TinyBpe tiny(12, 0);
+  tiny.merges = {{"\u0120", "\u0120"}};
+  tiny.pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":true})";
+  const std::string json = tiny.json();
+  const std::string trims =
+      R"("post_processor":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true})";
+  std::string with = json;
+  with.replace(with.find(R"("post_processor":null)"), sizeof(R"("post_processor":null)") - 1,
+               trims);
+  const auto t = Tokenizer::from_json(with, "tiny");
+  const auto offsets = [&](const char* text) {
+    return t->assemble(t->tokenize(text, true), nullptr).offsets;
+  };
+  CHECK(offsets("  a") == std::vector<Offset>{{0, 0}, {2, 2}, {2, 3}});
+  CHECK(offsets("   a")[0] == Offset{2, 2});
 }
 
 GgufTokenizer tiny_gguf(const TinyBpe& tiny) {
@@ -381,7 +451,8 @@ TEST_CASE("a GGUF's metadata is the tokenizer that its pre names") {
         g.model = "rwkv";
         load_gguf_tokenizer(g, "model.gguf");
       },
-      Code::kUnsupported, "model.gguf: tokenizer.ggml.model: want gpt2 or llama, got rwkv");
+      Code::kUnsupported,
+      "model.gguf: tokenizer.ggml.model: want gpt2, llama, bert or t5, got rwkv");
   check_error(
       [&] {
         GgufTokenizer g = gguf;

@@ -22,6 +22,7 @@ try:
     import tokenizers
 
     import oracle_bpe
+    import oracle_gguf
 except ImportError:
     print("skipped: this Python has no tokenizers package")
     sys.exit(77)
@@ -251,10 +252,10 @@ def from_vocab(path, template):
 
 
 def find_tokenizers(shared, models, folder):
-    """[name, what the driver loads, the wheel's tokenizer, share of the texts]."""
+    """[name, what the driver loads, what makes the wheel's tokenizer, share of the texts]."""
     found = []
     read = lambda path: json.loads(path.read_text(encoding="utf-8"))
-    wheel = lambda made: tokenizers.Tokenizer.from_str(json.dumps(made))
+    wheel = lambda made: lambda: tokenizers.Tokenizer.from_str(json.dumps(made))
     for name in ("ms-marco-minilm-l12", "bge-small-en", "all-minilm-l6"):
         if (models / name / "tokenizer.json").exists():
             found.append((name, models / name, wheel(read(models / name / "tokenizer.json")), 4))
@@ -286,9 +287,10 @@ def find_tokenizers(shared, models, folder):
         path = folder / f"{name}.json"
         path.write_text(json.dumps(made))
         found.append((name, path, wheel(made), 2))
+    berts = {name: read(models / name / "tokenizer.json") for name in ("bge-small-en", "all-minilm-l6")
+             if (models / name / "tokenizer.json").exists()}
+    found += oracle_gguf.find({**berts, "bge-small-zh": read(zh / "tokenizer.json")}, floats, folder)
     found += oracle_bpe.find(shared, models, folder)
-    for _, _, tokenizer, _ in found:
-        tokenizer.no_padding()
     return found
 
 
@@ -386,6 +388,9 @@ def main():
         found = find_tokenizers(shared, models, folder)
         if args.only:
             found = [f for f in found if f[0] in args.only.split(",")]
+        found = [(name, path, make(), share) for name, path, make, share in found]
+        for _, _, tokenizer, _ in found:
+            tokenizer.no_padding()
         if not found:
             print("skipped: none of the files of", args.only)
             return 77

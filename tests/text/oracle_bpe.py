@@ -169,6 +169,17 @@ def variants(qwen):
     }
 
 
+def roberta(base):
+    """What transformers' RobertaTokenizer makes of the vocabulary with RoBERTa's special tokens, and that vocabulary."""
+    ends = ["<s>", "<pad>", "</s>", "<unk>"]
+    vocab = {t: i for i, t in enumerate([*ends, *base["model"]["vocab"], "<mask>"])}
+    return {**base, "normalizer": None, "pre_tokenizer": byte_level(add_prefix_space=True),
+            "model": {**base["model"], "vocab": vocab},
+            "added_tokens": [added(t, vocab[t], special=True) for t in [*ends, "<mask>"]],
+            "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": True,
+                               "add_prefix_space": True}}, vocab
+
+
 def scores_of(made):
     """Keys of a llama GGUF whose scores give the merges of this tokenizer.json."""
     tokens = sorted(made["model"]["vocab"], key=made["model"]["vocab"].get)
@@ -181,10 +192,10 @@ def scores_of(made):
 
 
 def find(shared, models, folder):
-    """[name, what the driver loads, the wheel's tokenizer, share of the texts]."""
+    """[name, what the driver loads, what makes the wheel's tokenizer, share of the texts]."""
     found = []
     read = lambda path: json.loads(path.read_text(encoding="utf-8"))
-    wheel = lambda made: tokenizers.Tokenizer.from_str(json.dumps(made))
+    wheel = lambda made: lambda: tokenizers.Tokenizer.from_str(json.dumps(made))
 
     def write(name, value):
         path = folder / name
@@ -199,6 +210,13 @@ def find(shared, models, folder):
     for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
         (files / name).symlink_to(qwen_folder / name)
     found.append(("qwen2.5-files", files, wheel(qwen), 2))
+    made, vocab = roberta(small(qwen, 6000))
+    files = folder / "roberta-files"
+    files.mkdir()
+    (files / "vocab.json").write_text(json.dumps(vocab))
+    (files / "merges.txt").write_text("#version: 0.2\n" + "\n".join(made["model"]["merges"]) + "\n")
+    (files / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "RobertaTokenizer", "add_prefix_space": True}))
+    found.append(("roberta-files", files, wheel(made), 2))
     for name, made in variants(qwen).items():
         found.append((name, write(f"{name}.json", made), wheel(made), 1))
     stories = shared / "data/models/stories260K/tokenizer.json"
