@@ -18,7 +18,7 @@ namespace winnow {
 struct GgufTokenizer {
   std::string model;  // gpt2: byte-level BPE; llama: BPE of characters, from scores; bert:
                       // WordPiece; t5: Unigram
-  std::string pre;  // of gpt2, how words are split: smollm, qwen2, ...
+  std::string pre;    // of gpt2, how words are split: smollm, qwen2, ...
   std::vector<std::string> tokens;
   std::vector<std::string> merges;  // "a b", the first to merge first
   std::vector<float> scores;        // of tokens

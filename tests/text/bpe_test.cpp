@@ -341,56 +341,6 @@ TEST_CASE("vocab.json and merges.txt are the tokenizer that their class names") 
           "/vocab.json: want vocab.json and merges.txt of a tokenizer_class Qwen2Tokenizer");
 }
 
-TEST_CASE("each byte-level class frames a text and normalizes it as transformers does") {
-  TinyBpe tiny(11, 200);
-  tiny.more_tokens = {"<s>", "</s>", "<mask>", "[CLS]", "[SEP]", "<|begin_of_text|>"};
-  const Folder folder;
-  folder.write("vocab.json", tiny.vocab());
-  std::string merges;
-  for (const auto& [left, right] : tiny.merges) merges += left + " " + right + "\n";
-  folder.write("merges.txt", merges);
-  const auto loaded = [&](const char* config, const char* model_config) {
-    folder.write("tokenizer_config.json", config);
-    folder.write("config.json", model_config);
-    return Tokenizer::from_folder(folder.path());
-  };
-  const auto names = [](const Tokenizer& t, const TokenSpan& a, const TokenSpan* b) {
-    std::string out;
-    for (const int32_t id : t.assemble(a, b).ids) out += std::string(t.token(id)) + ' ';
-    return out;
-  };
-  const auto framed = [&](const Tokenizer& t) {
-    const TokenSpan a = t.tokenize("1"), b = t.tokenize("2");
-    return names(t, a, nullptr) + "| " + names(t, a, &b);
-  };
-  const auto roberta = loaded(R"({"tokenizer_class":"RobertaTokenizerFast"})", "{}");
-  CHECK(framed(*roberta) == "<s> 1 </s> | <s> 1 </s> </s> 2 </s> ");
-  CHECK(roberta->is_special(*roberta->token_id("<mask>")));
-  CHECK(framed(*loaded("{}", R"({"model_type":"roberta"})")) == framed(*roberta));
-  const auto prefixed =
-      loaded(R"({"tokenizer_class":"RobertaTokenizer","add_prefix_space":true})", "{}");
-  CHECK(prefixed->token(prefixed->tokenize("1").ids[0]).starts_with("\u0120"));
-
-  CHECK(framed(*loaded("{}", R"({"model_type":"modernbert"})")) ==
-        "[CLS] 1 [SEP] | [CLS] 1 [SEP] 2 [SEP] ");
-  CHECK(framed(*loaded(R"({"tokenizer_class":"GPT2Tokenizer","add_bos_token":true,)"
-                       R"("bos_token":"</s>"})",
-                       R"({"model_type":"opt"})")) == "</s> 1 | </s> 1 </s> 2 ");
-  CHECK(framed(*loaded(R"({"tokenizer_class":"PreTrainedTokenizerFast",)"
-                       R"("bos_token":"<|begin_of_text|>"})",
-                       R"({"model_type":"llama"})")) ==
-        "<|begin_of_text|> 1 | <|begin_of_text|> 1 <|begin_of_text|> 2 ");
-  const auto neox = loaded(R"({"tokenizer_class":"GPTNeoXTokenizer"})", "{}");
-  CHECK(neox->tokenize("e\u0301").ids == neox->tokenize("\u00e9").ids);  // composed
-  CHECK(framed(*neox) == "1 | 1 2 ");
-
-  check_error([&] { loaded("{}", R"({"model_type":"llama"})"); }, Code::kUnsupported,
-              folder.path() + "/vocab.json: want vocab.json and merges.txt of a tokenizer_class");
-  CHECK_THROWS_WITH_AS(loaded("{}", "{}"), doctest::Contains("got none named"), Error);
-  CHECK_THROWS_WITH_AS(loaded(R"({"tokenizer_class":"CLIPTokenizerFast"})", "{}"),
-                       doctest::Contains("got CLIPTokenizer"), Error);
-}
-
 TEST_CASE("of the spaces before a text's first token one that was put there is kept") {
   TinyBpe tiny(12, 0);
   tiny.merges = {{"\u0120", "\u0120"}};
@@ -467,43 +417,6 @@ TEST_CASE("a GGUF's metadata is the tokenizer that its pre names") {
         load_gguf_tokenizer(g, "model.gguf");
       },
       Code::kCorrupt, "model.gguf: tokenizer.ggml.bos_token_id: want an id from 0 to ");
-}
-
-TEST_CASE("a llama GGUF merges by its scores and falls back to bytes") {
-  GgufTokenizer gguf;
-  gguf.model = "llama";
-  gguf.tokens = {"<unk>", "<s>", "</s>"};
-  for (int b = 0; b < 256; ++b) {
-    char token[7];
-    std::snprintf(token, sizeof token, "<0x%02X>", b);
-    gguf.tokens.emplace_back(token);
-  }
-  gguf.types.assign(gguf.tokens.size(), 6);
-  gguf.types[0] = 2;
-  gguf.types[1] = gguf.types[2] = 3;
-  gguf.scores.assign(gguf.tokens.size(), 0);
-  const std::pair<const char*, float> pieces[] = {{"▁", -9},  {"a", -9},  {"b", -9},  {"c", -9},
-                                                  {"bc", -1}, {"ab", -2}, {"▁a", -3}, {"abc", -4}};
-  for (const auto& [piece, score] : pieces) {
-    gguf.tokens.emplace_back(piece);
-    gguf.types.push_back(1);
-    gguf.scores.push_back(score);
-  }
-  gguf.bos = 1;
-  gguf.unknown = 0;
-  const auto tokenizer = load_gguf_tokenizer(gguf, "model.gguf");
-  const auto tokens = [&](std::string_view text) {
-    std::vector<std::string> out;
-    for (const int32_t id : tokenizer->assemble(tokenizer->tokenize(text), nullptr).ids)
-      out.emplace_back(tokenizer->token(id));
-    return out;
-  };
-  using Tokens = std::vector<std::string>;
-  CHECK(tokens("abc") == Tokens{"<s>", "▁a", "bc"});
-  CHECK(tokens("b ab") == Tokens{"<s>", "▁", "b", "▁", "ab"});
-  CHECK(tokens("\u00E9</s>") == Tokens{"<s>", "▁", "<0xC3>", "<0xA9>", "</s>"});
-  const TokenSpan span = tokenizer->tokenize("\u00E9 c");
-  CHECK(tokenizer->decode(span.ids, true) == "\u00E9 c");
 }
 
 TEST_CASE("Qwen3-Embedding's tokens are those of its card") {

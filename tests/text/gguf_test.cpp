@@ -1,4 +1,4 @@
-// GGUF tokenizers of the kinds bert and t5, as llama.cpp's converter writes them.
+// GGUF tokenizers of the kinds llama, bert and t5, as llama.cpp's converter writes them.
 #include <doctest/doctest.h>
 
 #include <string>
@@ -11,6 +11,43 @@ namespace winnow {
 namespace {
 
 using Ids = std::vector<int32_t>;
+
+TEST_CASE("a llama GGUF merges by its scores and falls back to bytes") {
+  GgufTokenizer gguf;
+  gguf.model = "llama";
+  gguf.tokens = {"<unk>", "<s>", "</s>"};
+  for (int b = 0; b < 256; ++b) {
+    char token[7];
+    std::snprintf(token, sizeof token, "<0x%02X>", b);
+    gguf.tokens.emplace_back(token);
+  }
+  gguf.types.assign(gguf.tokens.size(), 6);
+  gguf.types[0] = 2;
+  gguf.types[1] = gguf.types[2] = 3;
+  gguf.scores.assign(gguf.tokens.size(), 0);
+  const std::pair<const char*, float> pieces[] = {{"▁", -9},  {"a", -9},  {"b", -9},  {"c", -9},
+                                                  {"bc", -1}, {"ab", -2}, {"▁a", -3}, {"abc", -4}};
+  for (const auto& [piece, score] : pieces) {
+    gguf.tokens.emplace_back(piece);
+    gguf.types.push_back(1);
+    gguf.scores.push_back(score);
+  }
+  gguf.bos = 1;
+  gguf.unknown = 0;
+  const auto tokenizer = load_gguf_tokenizer(gguf, "model.gguf");
+  const auto tokens = [&](std::string_view text) {
+    std::vector<std::string> out;
+    for (const int32_t id : tokenizer->assemble(tokenizer->tokenize(text), nullptr).ids)
+      out.emplace_back(tokenizer->token(id));
+    return out;
+  };
+  using Tokens = std::vector<std::string>;
+  CHECK(tokens("abc") == Tokens{"<s>", "▁a", "bc"});
+  CHECK(tokens("b ab") == Tokens{"<s>", "▁", "b", "▁", "ab"});
+  CHECK(tokens("\u00E9</s>") == Tokens{"<s>", "▁", "<0xC3>", "<0xA9>", "</s>"});
+  const TokenSpan span = tokenizer->tokenize("\u00E9 c");
+  CHECK(tokenizer->decode(span.ids, true) == "\u00E9 c");
+}
 
 GgufTokenizer bert() {
   GgufTokenizer out;
