@@ -2,31 +2,32 @@
 
 #include <algorithm>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
 #include "base/utf8.h"
+#include "text/trie.h"
 
 namespace winnow {
 
 std::vector<PieceParts> parts_of_pieces(const std::vector<std::string>& pieces,
                                         const std::function<bool(int32_t)>& takes) {
-  std::unordered_map<std::string_view, int32_t> ids;
+  std::vector<std::pair<std::string_view, int32_t>> entries;
   for (size_t i = 0; i < pieces.size(); ++i)
-    if (const auto id = static_cast<int32_t>(i); takes(id)) ids.emplace(pieces[i], id);
+    if (const auto id = static_cast<int32_t>(i); !pieces[i].empty() && takes(id))
+      entries.emplace_back(pieces[i], id);
+  const Trie trie(entries);
   std::vector<PieceParts> out;
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    const std::string_view piece = pieces[i];
-    const auto whole = ids.find(piece);
-    if (whole == ids.end() || whole->second != static_cast<int32_t>(i)) continue;
+  for (const auto& [piece, whole] : entries) {
+    if (trie.find(piece) != whole) continue;
     const auto before = static_cast<std::ptrdiff_t>(out.size());
+    int32_t node = Trie::kRoot;
     for (size_t at = 1; at < piece.size(); ++at) {
-      if ((static_cast<unsigned char>(piece[at]) & 0xC0) == 0x80) continue;
-      const auto left = ids.find(piece.substr(0, at)), right = ids.find(piece.substr(at));
-      if (left == ids.end() || right == ids.end()) continue;
-      out.push_back({whole->second, left->second, right->second,
-                     static_cast<int64_t>(code_points(piece.substr(0, at))),
-                     static_cast<int64_t>(code_points(piece.substr(at)))});
+      node = trie.step(node, static_cast<unsigned char>(piece[at - 1]));
+      const int32_t left = trie.value(node);
+      if (left < 0 || (static_cast<unsigned char>(piece[at]) & 0xC0) == 0x80) continue;
+      if (const int32_t right = trie.find(piece.substr(at)); right >= 0)
+        out.push_back({whole, left, right, static_cast<int64_t>(code_points(piece.substr(0, at))),
+                       static_cast<int64_t>(code_points(piece.substr(at)))});
     }
     std::sort(out.begin() + before, out.end(), [](const PieceParts& a, const PieceParts& b) {
       return std::pair(a.left, a.right) < std::pair(b.left, b.right);
