@@ -38,6 +38,14 @@ GgufTokenizer gguf_tokenizer(const GgufMetadata& m) {
   out.bos = m.integer(key("bos_token_id"));
   out.eos = m.integer(key("eos_token_id"));
   out.unknown = m.integer(key("unknown_token_id"));
+  out.cls = m.integer(key("cls_token_id"));
+  out.sep = m.integer(key("seperator_token_id"));
+  out.add_sep = m.boolean(key("add_sep_token"));
+  out.lower_case = m.boolean(key("normalizer.lowercase"));
+  out.strip_accents = m.boolean(key("normalizer.strip_accents"));
+  if (m.has(key("precompiled_charsmap")))  // bytes, in files as signed or unsigned ones
+    for (const int64_t byte : m.integers(key("precompiled_charsmap")))
+      out.char_map += static_cast<char>(byte);
   out.add_bos = m.boolean(key("add_bos_token"));
   out.add_eos = m.boolean(key("add_eos_token"));
   out.add_prefix = m.boolean(key("add_space_prefix"));

@@ -242,10 +242,12 @@ class Replace final : public TokenDecoder {
     const auto keep_to = [&](size_t end) {
       for (; done < end; ++done) append_utf8(token, text[done]);
     };
-    while (const auto match = pattern_.find(text, done)) {
-      keep_to(match->first);
+    std::vector<Pattern::Match> matches;
+    pattern_.find_all(text, matches);
+    for (const auto& [begin, end] : matches) {
+      keep_to(begin);
       token += content_;
-      done = match->second;
+      done = end;
     }
     keep_to(text.size());
   }

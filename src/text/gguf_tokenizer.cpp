@@ -1,16 +1,19 @@
 #include "text/gguf_tokenizer.h"
 
 #include <algorithm>
-#include <unordered_map>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "text/load_bpe.h"
+#include "text/piece_merges.h"
+#include "text/unigram.h"
+#include "text/word_piece.h"
 
 namespace winnow {
 namespace {
 
-enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4 };
+enum TokenType { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5 };
 
 constexpr char kMark[] = "\u2581";
 
@@ -63,26 +66,15 @@ Vocabulary vocabulary_of(const GgufTokenizer& gguf, std::string_view what) {
 
 // [bos] A [eos], and for a pair each text so.
 Template template_of(const GgufTokenizer& gguf, bool bos_by_default, std::string_view what) {
-  using Kind = TemplatePiece::Kind;
-  const auto special = [&](bool put, const std::optional<int64_t>& id, const char* key) {
-    std::vector<int32_t> ids;
-    if (put && !id)
+  const auto special = [&](bool put, const std::optional<int64_t>& id,
+                           const char* key) -> std::optional<int32_t> {
+    if (!put) return std::nullopt;
+    if (!id)
       fail(Code::kCorrupt, what, ": want tokenizer.ggml.", key, " to add the token, got none");
-    if (put) ids.push_back(checked(gguf, key, *id, what));
-    return ids;
+    return checked(gguf, key, *id, what);
   };
-  const std::vector<int32_t> bos =
-      special(gguf.add_bos.value_or(bos_by_default), gguf.bos, "bos_token_id");
-  const std::vector<int32_t> eos = special(gguf.add_eos.value_or(false), gguf.eos, "eos_token_id");
-  Template out;
-  for (const int32_t type : {0, 1}) {
-    const std::vector<TemplatePiece> pieces = {{Kind::kSpecial, type, bos},
-                                               {type == 0 ? Kind::kFirst : Kind::kSecond, type},
-                                               {Kind::kSpecial, type, eos}};
-    if (type == 0) out.single = pieces;
-    out.pair.insert(out.pair.end(), pieces.begin(), pieces.end());
-  }
-  return out;
+  return framed_template(special(gguf.add_bos.value_or(bos_by_default), gguf.bos, "bos_token_id"),
+                         special(gguf.add_eos.value_or(false), gguf.eos, "eos_token_id"));
 }
 
 ByteLevelKind kind_of(const std::string& pre, std::string_view what) {
@@ -112,41 +104,16 @@ std::shared_ptr<const Tokenizer> byte_level(const GgufTokenizer& gguf, std::stri
   return std::make_shared<Pipeline>(std::move(parts));
 }
 
-// SentencePiece's BPE joins the pair whose token scores highest; as ranked merges, that is every
-// way to part each token, by its score. Source: transformers' generate_merges.
+// Only ordinary tokens merge, the highest score first. Source: transformers' generate_merges.
 Bpe::Merges merges_of_scores(const GgufTokenizer& gguf) {
-  std::unordered_map<std::string_view, size_t> ids;
-  for (size_t id = 0; id < gguf.tokens.size(); ++id)
-    if (type_of(gguf, id) == kNormal) ids.emplace(gguf.tokens[id], id);
-  struct Way {
-    size_t left, right;
-    float score;
-    int64_t left_chars, right_chars;
-  };
-  std::vector<Way> ways;
-  for (size_t id = 0; id < gguf.tokens.size(); ++id) {
-    const std::string_view token = gguf.tokens[id];
-    if (const auto known = ids.find(token); known == ids.end() || known->second != id) continue;
-    const size_t before = ways.size();
-    for (size_t at = 1; at < token.size(); ++at) {
-      if ((static_cast<unsigned char>(token[at]) & 0xC0) == 0x80) continue;
-      const auto left = ids.find(token.substr(0, at)), right = ids.find(token.substr(at));
-      if (left == ids.end() || right == ids.end()) continue;
-      ways.push_back({left->second, right->second, gguf.scores[id],
-                      code_points(token.substr(0, at)), code_points(token.substr(at))});
-    }
-    std::sort(ways.begin() + static_cast<std::ptrdiff_t>(before), ways.end(),
-              [](const Way& a, const Way& b) {
-                return std::pair(a.left, a.right) < std::pair(b.left, b.right);
-              });
-  }
-  std::stable_sort(ways.begin(), ways.end(), [](const Way& a, const Way& b) {
-    return std::tuple(a.score, a.left_chars, a.right_chars) >
-           std::tuple(b.score, b.left_chars, b.right_chars);
+  std::vector<PieceParts> parts = parts_of_pieces(
+      gguf.tokens, [&](int32_t id) { return type_of(gguf, static_cast<size_t>(id)) == kNormal; });
+  const auto score = [&](const PieceParts& p) { return gguf.scores[static_cast<size_t>(p.whole)]; };
+  std::stable_sort(parts.begin(), parts.end(), [&](const PieceParts& a, const PieceParts& b) {
+    return std::tuple(score(a), a.left_code_points, a.right_code_points) >
+           std::tuple(score(b), b.left_code_points, b.right_code_points);
   });
-  Bpe::Merges merges;
-  for (const Way& way : ways) merges.emplace_back(gguf.tokens[way.left], gguf.tokens[way.right]);
-  return merges;
+  return merges_of(parts, gguf.tokens);
 }
 
 std::shared_ptr<const Tokenizer> sentence_piece(const GgufTokenizer& gguf, std::string_view what) {
@@ -176,6 +143,90 @@ std::shared_ptr<const Tokenizer> sentence_piece(const GgufTokenizer& gguf, std::
           component(cat(R"({"type":"Sequence","decoders":[)", space, prefix ? strip : "", "]}")))});
 }
 
+// llama.cpp writes a word's first token with a mark before it and the others bare, where BERT has
+// them bare and with "##"; what stands for no text (control tokens, or, in older files, what is in
+// brackets) is as it was.
+std::string word_piece_token(const GgufTokenizer& gguf, size_t id) {
+  const std::string& token = gguf.tokens[id];
+  const std::string_view mark = kMark;
+  if (type_of(gguf, id) == kControl || (token.starts_with('[') && token.ends_with(']')))
+    return token;
+  if (token.starts_with(mark) && token != mark) return token.substr(mark.size());
+  return "##" + token;
+}
+
+std::shared_ptr<const Tokenizer> word_piece(GgufTokenizer gguf, std::string_view what) {
+  for (size_t id = 0; id < gguf.tokens.size(); ++id) gguf.tokens[id] = word_piece_token(gguf, id);
+  WordPieceOptions options;
+  if (gguf.unknown)
+    options.unknown =
+        gguf.tokens[static_cast<size_t>(checked(gguf, "unknown_token_id", *gguf.unknown, what))];
+  const auto model = std::make_shared<WordPiece>(vocabulary_of(gguf, what), options, what);
+  const auto named = [&](const char* key, std::optional<int64_t> first,
+                         std::optional<int64_t> second, const char* absent) {
+    if (first || second) return checked(gguf, key, first ? *first : *second, what);
+    const auto id = model->token_id(absent);
+    if (!id)
+      fail(Code::kCorrupt, what, ": want tokenizer.ggml.", key, " or the token ", absent,
+           ", got neither");
+    return *id;
+  };
+  const int32_t cls = named("bos_token_id", gguf.cls, gguf.bos, "[CLS]"),
+                sep = named("seperator_token_id", gguf.sep, gguf.eos, "[SEP]");
+  BertOptions text;
+  text.lower_case = gguf.lower_case.value_or(true);
+  text.strip_accents = gguf.strip_accents.value_or(text.lower_case);
+  return std::make_shared<Pipeline>(
+      PipelineParts{model, make_bert_normalizer(text), make_bert_pre_tokenizer(),
+                    AddedTokens(added_of(gguf), nullptr), bert_template(cls, sep),
+                    make_word_piece_decoder("##", true)});
+}
+
+// [bos] A [eos], and for a pair [bos] A [eos] [sep] B [eos], all of type 0: the models have one.
+Template unigram_template(const GgufTokenizer& gguf, std::string_view what) {
+  using Kind = TemplatePiece::Kind;
+  const auto special = [&](bool put, const std::optional<int64_t>& id, const char* key) {
+    TemplatePiece piece{Kind::kSpecial};
+    if (put && !id)
+      fail(Code::kCorrupt, what, ": want tokenizer.ggml.", key, " to add the token, got none");
+    if (put) piece.ids.push_back(checked(gguf, key, *id, what));
+    return piece;
+  };
+  const TemplatePiece bos = special(gguf.add_bos.value_or(false), gguf.bos, "bos_token_id"),
+                      eos = special(gguf.add_eos.value_or(true), gguf.eos, "eos_token_id"),
+                      sep = special(gguf.add_sep.value_or(false), gguf.sep ? gguf.sep : gguf.eos,
+                                    "seperator_token_id"),
+                      a{Kind::kFirst}, b{Kind::kSecond};
+  return {{bos, a, eos}, {bos, a, eos, sep, b, eos}};
+}
+
+std::shared_ptr<const Tokenizer> unigram(const GgufTokenizer& gguf, std::string_view what) {
+  if (gguf.scores.empty())
+    fail(Code::kCorrupt, what, ": want tokenizer.ggml.scores for tokenizer.ggml.model t5");
+  std::vector<std::pair<std::string, double>> pieces;
+  UnigramOptions options;
+  for (size_t id = 0; id < gguf.tokens.size(); ++id) {
+    // Fillers behind the vocabulary: no text is one, and their scores are far below all others.
+    if (type_of(gguf, id) == kUnused)
+      pieces.emplace_back("", 0.0);
+    else
+      pieces.emplace_back(gguf.tokens[id], gguf.scores[id]);
+    if (type_of(gguf, id) == kUnknown && !options.unknown)
+      options.unknown = static_cast<int32_t>(id);
+  }
+  if (gguf.unknown) options.unknown = checked(gguf, "unknown_token_id", *gguf.unknown, what);
+  std::optional<CharMap> map;
+  if (!gguf.char_map.empty())
+    map.emplace(gguf.char_map, cat(what, ": tokenizer.ggml.precompiled_charsmap"));
+  MetaspaceOptions spaces;
+  if (!gguf.add_prefix.value_or(true)) spaces.prepend = MetaspaceOptions::Prepend::kNever;
+  return std::make_shared<Pipeline>(
+      PipelineParts{std::make_shared<Unigram>(std::move(pieces), options, what),
+                    make_sentence_piece_normalizer(std::move(map), spaces.mark),
+                    make_metaspace(spaces), AddedTokens(added_of(gguf), nullptr),
+                    unigram_template(gguf, what), make_metaspace_decoder(spaces)});
+}
+
 }  // namespace
 
 std::shared_ptr<const Tokenizer> load_gguf_tokenizer(const GgufTokenizer& gguf,
@@ -183,7 +234,10 @@ std::shared_ptr<const Tokenizer> load_gguf_tokenizer(const GgufTokenizer& gguf,
   check(gguf, what);
   if (gguf.model == "gpt2") return byte_level(gguf, what);
   if (gguf.model == "llama") return sentence_piece(gguf, what);
-  fail(Code::kUnsupported, what, ": tokenizer.ggml.model: want gpt2 or llama, got ", gguf.model);
+  if (gguf.model == "bert") return word_piece(gguf, what);
+  if (gguf.model == "t5") return unigram(gguf, what);
+  fail(Code::kUnsupported, what, ": tokenizer.ggml.model: want gpt2, llama, bert or t5, got ",
+       gguf.model);
 }
 
 }  // namespace winnow

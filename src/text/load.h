@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "text/folder_tokens.h"
 #include "text/normalizer.h"
 #include "text/tokenizer.h"
 
@@ -24,12 +25,12 @@ std::shared_ptr<const Tokenizer> load_vocab_txt(std::string_view vocab, std::str
                                                 const Json* config);
 
 // The pipeline that transformers makes of a SentencePiece model (its bytes; `path` names it in
-// errors): XLM-R's where config.json or tokenizer_config.json (null without one) say so, otherwise
-// the model's own ids with nothing around a text. Throws kUnsupported for a model that is not
-// Unigram, or a model_type that has another pipeline.
+// errors). Of the kind Unigram: XLM-R's where the configs say so, otherwise the model's own ids
+// with nothing around a text; of the kind BPE: sentence_piece_bpe.h. Throws kUnsupported for
+// another kind, or configs that name another pipeline.
 std::shared_ptr<const Tokenizer> load_sentence_piece(std::span<const std::byte> bytes,
-                                                     const std::string& path, const Json* config,
-                                                     const Json* tokenizer_config);
+                                                     const std::string& path,
+                                                     const FolderConfigs& configs);
 
 // The keys of a tokenizer_config.json that win over tokenizer.json.
 BertOverrides bert_overrides(const Json& config);

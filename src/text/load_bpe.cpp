@@ -1,9 +1,6 @@
 #include "text/load_bpe.h"
 
 #include <algorithm>
-#include <charconv>
-#include <map>
-#include <set>
 
 #include "base/error.h"
 
@@ -31,6 +28,7 @@ std::string pre_tokenizer_json(ByteLevelKind kind, bool prefix_space) {
   };
   switch (kind) {
     case ByteLevelKind::kGpt2:
+    case ByteLevelKind::kGptNeoX:
       return bytes(true);
     case ByteLevelKind::kSmolLm:
       return sequence(R"({"type":"Digits","individual_digits":true})", bytes(true));
@@ -40,80 +38,6 @@ std::string pre_tokenizer_json(ByteLevelKind kind, bool prefix_space) {
       return sequence(split(WordPattern::kLlama), bytes(false));
   }
   fail(Code::kInternal, "byte-level kind: want one of the list");
-}
-
-// Added tokens of a folder's files, by content; later files win.
-class AddedList {
- public:
-  explicit AddedList(const Bpe& model) : model_(model) {}
-
-  void add(const std::string& content, int64_t id, const Json* options, bool special,
-           std::string_view where) {
-    if (id < 0 || id >= Vocabulary::kMaxIds)
-      fail(Code::kCorrupt, where, ": want ids from 0 to ", Vocabulary::kMaxIds - 1, ", got ", id,
-           " for \"", content, '"');
-    if (content.empty()) fail(Code::kCorrupt, where, ": want some text, got none");
-    AddedToken& token = tokens_[content];
-    token.content = content;
-    token.id = static_cast<int32_t>(id);
-    token.special = special;
-    if (!options) return;
-    token.special = options->boolean("special", special);
-    token.single_word = options->boolean("single_word", false);
-    token.lstrip = options->boolean("lstrip", false);
-    token.rstrip = options->boolean("rstrip", false);
-    token.normalized = options->boolean("normalized", !token.special);
-  }
-  // A role's token, known already or of the model.
-  void add_special(const Json& token, std::string_view where) {
-    const std::string content(token.is_object() ? token.string("content") : token.string());
-    const auto known = tokens_.find(content);
-    if (known != tokens_.end()) {
-      known->second.special = true;
-    } else if (const auto id = model_.token_id(content)) {
-      add(content, *id, token.is_object() ? &token : nullptr, true, where);
-      tokens_[content].special = true;
-    }
-  }
-  std::vector<AddedToken> take() const {
-    std::vector<AddedToken> out;
-    for (const auto& [content, token] : tokens_) out.push_back(token);
-    std::sort(out.begin(), out.end(),
-              [](const AddedToken& a, const AddedToken& b) { return a.id < b.id; });
-    return out;
-  }
-
- private:
-  const Bpe& model_;
-  std::map<std::string, AddedToken> tokens_;
-};
-
-constexpr const char* kRoles[] = {"bos_token", "eos_token", "unk_token", "sep_token",
-                                  "pad_token", "cls_token", "mask_token"};
-
-std::vector<AddedToken> added_of(const BpeFiles& files, const Bpe& model) {
-  AddedList list(model);
-  if (files.added_tokens)
-    for (const auto& [content, id] : files.added_tokens->members())
-      list.add(std::string(content), id.integer(), nullptr, false, id.path());
-  const auto decoder = files.config ? files.config->find("added_tokens_decoder") : std::nullopt;
-  if (decoder) {
-    for (const auto& [key, token] : decoder->members()) {
-      int64_t id = -1;
-      const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
-      if (error != std::errc() || end != key.data() + key.size())
-        fail(Code::kCorrupt, token.path(), ": want an id as key, got \"", key, '"');
-      list.add(std::string(token.string("content")), id, &token, false, token.path());
-    }
-  }
-  for (const Json* const json : {files.special_tokens, files.config}) {
-    if (!json) continue;
-    for (const char* const role : kRoles)
-      if (const auto token = json->find(role)) list.add_special(*token, token->path());
-    const auto more = json->find("additional_special_tokens");
-    for (size_t i = 0; more && i < more->size(); ++i) list.add_special((*more)[i], more->path());
-  }
-  return list.take();
 }
 
 Bpe::Merges read_merges(std::string_view text, std::string_view path) {
@@ -129,12 +53,112 @@ Bpe::Merges read_merges(std::string_view text, std::string_view path) {
   return merges;
 }
 
+// A tokenizer class, as its own name or a config.json's model_type names it.
+struct ByteLevelClass {
+  std::vector<std::string_view> tokenizers, models;
+  ByteLevelKind kind;
+  SpecialNames specials;
+  enum class Frame { kFlags, kRoberta, kBert } frame = Frame::kFlags;
+};
+
+// Longer than its parts: a table. The specials are the classes' defaults.
+const std::vector<ByteLevelClass>& classes() {
+  using Frame = ByteLevelClass::Frame;
+  const std::string end = "<|endoftext|>";
+  static const std::vector<ByteLevelClass> kClasses = {
+      {{"Qwen2Tokenizer"},
+       {"qwen2", "qwen2_moe", "qwen3", "qwen3_moe"},
+       ByteLevelKind::kQwen2,
+       {{"unk_token", end}, {"eos_token", end}, {"pad_token", end}}},
+      {{"GPT2Tokenizer", "CodeGenTokenizer"},
+       {"gpt2", "gpt_neo", "gptj", "opt", "phi", "codegen", "starcoder2"},
+       ByteLevelKind::kGpt2,
+       {{"unk_token", end}, {"bos_token", end}, {"eos_token", end}}},
+      {{"GPTNeoXTokenizer"},
+       {"gpt_neox", "olmo", "olmoe"},
+       ByteLevelKind::kGptNeoX,
+       {{"unk_token", end}, {"bos_token", end}, {"eos_token", end}, {"pad_token", "<|padding|>"}}},
+      {{"RobertaTokenizer", "BartTokenizer", "LongformerTokenizer", "LEDTokenizer", "MvpTokenizer"},
+       {"roberta", "bart", "longformer", "led", "mvp"},
+       ByteLevelKind::kGpt2,
+       {{"bos_token", "<s>"},
+        {"eos_token", "</s>"},
+        {"sep_token", "</s>"},
+        {"cls_token", "<s>"},
+        {"unk_token", "<unk>"},
+        {"pad_token", "<pad>"},
+        {"mask_token", "<mask>"}},
+       Frame::kRoberta},
+      // These are published with a tokenizer.json and a class that says nothing; its pipeline here.
+      {{},
+       {"modernbert"},
+       ByteLevelKind::kGptNeoX,
+       {{"cls_token", "[CLS]"},
+        {"sep_token", "[SEP]"},
+        {"unk_token", "[UNK]"},
+        {"pad_token", "[PAD]"},
+        {"mask_token", "[MASK]"}},
+       Frame::kBert},
+  };
+  return kClasses;
+}
+
+// Llama 3's: a class that says nothing, and the token that every text of theirs begins with.
+const ByteLevelClass& llama3() {
+  static const ByteLevelClass kLlama3 = {{}, {"llama"}, ByteLevelKind::kLlama3, {}};
+  return kLlama3;
+}
+
+const ByteLevelClass& class_of(const BpeFiles& files) {
+  const std::string tokenizer = files.configs.tokenizer_class();
+  const std::string type = files.configs.model_type();
+  const bool says_nothing =
+      tokenizer.empty() || tokenizer == "PreTrainedTokenizer" || tokenizer == "TokenizersBackend";
+  const auto among = [](const std::vector<std::string_view>& names, const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  for (const ByteLevelClass& c : classes())
+    if (says_nothing ? among(c.models, type) : among(c.tokenizers, tokenizer)) return c;
+  if (says_nothing && type == "llama" &&
+      token_of_role(files.configs, {}, "bos_token") == "<|begin_of_text|>")
+    return llama3();
+  fail(Code::kUnsupported, files.vocab_path,
+       ": want vocab.json and merges.txt of a tokenizer_class Qwen2Tokenizer, GPT2Tokenizer, "
+       "CodeGenTokenizer, GPTNeoXTokenizer, RobertaTokenizer, BartTokenizer, LongformerTokenizer, "
+       "LEDTokenizer or MvpTokenizer, or a model_type that means one of them, got ",
+       says_nothing ? (type.empty() ? "none named" : type) : tokenizer);
+}
+
+Template template_of(const ByteLevelClass& named, const BpeFiles& files, const Bpe& model,
+                     const std::vector<AddedToken>& added) {
+  if (named.frame == ByteLevelClass::Frame::kFlags) {
+    if (named.kind != ByteLevelKind::kLlama3)
+      return framed_by_flags(files.configs, named.specials, model, added);
+    return framed_template(id_of_role(files.configs, {}, "bos_token", model, added), std::nullopt);
+  }
+  const auto id = [&](const char* role) {
+    const auto found = id_of_role(files.configs, named.specials, role, model, added);
+    if (!found)
+      fail(Code::kCorrupt, files.vocab_path, ": want the ", role, " \"",
+           *token_of_role(files.configs, named.specials, role),
+           "\" to frame a text with, got none in the vocabulary");
+    return *found;
+  };
+  const int32_t cls = id("cls_token"), sep = id("sep_token");
+  if (named.frame == ByteLevelClass::Frame::kBert) return bert_template(cls, sep);
+  Template out = roberta_template(cls, sep);
+  out.trims_offsets = files.configs.flag("trim_offsets", true);
+  out.keeps_first_space = out.trims_offsets && files.configs.flag("add_prefix_space", false);
+  return out;
+}
+
 }  // namespace
 
 PipelineParts byte_level_parts(ByteLevelKind kind, std::shared_ptr<const Bpe> model,
                                std::vector<AddedToken> added, bool prefix_space) {
   std::unique_ptr<Normalizer> normalizer;
-  if (kind == ByteLevelKind::kQwen2) normalizer = make_normalizer(component(R"({"type":"NFC"})"));
+  if (kind == ByteLevelKind::kQwen2 || kind == ByteLevelKind::kGptNeoX)
+    normalizer = make_normalizer(component(R"({"type":"NFC"})"));
   AddedTokens tokens(std::move(added), normalizer.get());
   return {std::move(model),
           std::move(normalizer),
@@ -144,34 +168,22 @@ PipelineParts byte_level_parts(ByteLevelKind kind, std::shared_ptr<const Bpe> mo
           make_decoder(component(R"({"type":"ByteLevel"})"))};
 }
 
-ByteLevelKind byte_level_kind(std::string_view tokenizer_class, std::string_view model_type,
-                              std::string_view what) {
-  std::string_view name = tokenizer_class.empty() ? model_type : tokenizer_class;
-  if (name.ends_with("Fast")) name.remove_suffix(4);
-  if (name == "Qwen2Tokenizer" || name == "qwen2" || name == "qwen3") return ByteLevelKind::kQwen2;
-  if (name == "GPT2Tokenizer" || name == "gpt2") return ByteLevelKind::kGpt2;
-  fail(Code::kUnsupported, what,
-       ": want vocab.json and merges.txt of a Qwen2Tokenizer or a GPT2Tokenizer (tokenizer_class, "
-       "or the model_type qwen2, qwen3 or gpt2), got ",
-       name.empty() ? "none named" : name);
-}
-
 std::shared_ptr<const Tokenizer> load_vocab_merges(const BpeFiles& files) {
-  const std::string tokenizer_class =
-      files.config ? files.config->string("tokenizer_class", "") : "";
-  const std::string model_type =
-      files.model_config ? files.model_config->string("model_type", "") : "";
-  const ByteLevelKind kind = byte_level_kind(tokenizer_class, model_type, files.vocab_path);
-
+  const ByteLevelClass& named = class_of(files);
   const Json vocab = Json::parse(files.vocab, files.vocab_path);
   std::vector<std::pair<std::string, int64_t>> tokens;
   for (const auto& [token, id] : vocab.members()) tokens.emplace_back(token, id.integer());
+  BpeOptions options;
+  options.ignore_merges = named.kind == ByteLevelKind::kLlama3;
   const auto model = std::make_shared<Bpe>(Vocabulary(std::move(tokens), files.vocab_path),
                                            read_merges(files.merges, files.merges_path),
-                                           BpeOptions{}, files.merges_path);
-  const bool prefix_space = files.config && files.config->boolean("add_prefix_space", false);
-  return std::make_shared<Pipeline>(
-      byte_level_parts(kind, model, added_of(files, *model), prefix_space));
+                                           std::move(options), files.merges_path);
+  std::vector<AddedToken> added = added_tokens_of(files.configs, named.specials, *model, {});
+  Template special = template_of(named, files, *model, added);
+  PipelineParts parts = byte_level_parts(named.kind, model, std::move(added),
+                                         files.configs.flag("add_prefix_space", false));
+  parts.special = std::move(special);
+  return std::make_shared<Pipeline>(std::move(parts));
 }
 
 }  // namespace winnow

@@ -202,14 +202,16 @@ class Precompiled final : public Normalizer {
   std::shared_ptr<const CharMap> map_;
 };
 
-// What is put in stands for the last code point that it replaces.
+// What is put in stands for the last code point that it replaces, or, replacing none, for the one
+// before it.
 class Replace final : public Normalizer {
  public:
   Replace(Pattern pattern, std::u32string content)
       : pattern_(std::move(pattern)), content_(std::move(content)) {}
   void apply(Normalized& n) const override {
-    auto match = pattern_.find(n.text, 0);
-    if (!match) return;
+    std::vector<Pattern::Match> matches;
+    pattern_.find_all(n.text, matches);
+    if (matches.empty()) return;
     Normalized out;
     out.first = n.first;
     size_t done = 0;
@@ -218,17 +220,18 @@ class Replace final : public Normalizer {
       out.origin.insert(out.origin.end(), n.origin.begin() + static_cast<std::ptrdiff_t>(done),
                         n.origin.begin() + static_cast<std::ptrdiff_t>(end));
     };
-    for (; match; match = pattern_.find(n.text, done)) {
-      keep_to(match->first);
-      done = match->second;
+    for (const auto& [begin, end] : matches) {
+      keep_to(begin);
+      done = end;
       out.text += content_;
-      out.origin.insert(out.origin.end(), content_.size(), n.origin[done - 1]);
+      out.origin.insert(out.origin.end(), content_.size(),
+                        done == 0 ? Offset{n.first, n.first} : n.origin[done - 1]);
     }
     keep_to(n.text.size());
     n = std::move(out);
   }
   bool follows(SpacedMap& before, char32_t mark) const override {
-    if (pattern_ != Pattern::repeated(U' ', 2)) return false;
+    if (!pattern_.same(Pattern::repeated(U' ', 2))) return false;
     before.joins = true;
     return content_ == U" " || content_ == std::u32string(1, mark);
   }
@@ -236,6 +239,37 @@ class Replace final : public Normalizer {
  private:
   Pattern pattern_;
   std::u32string content_;
+};
+
+// Takes all of one code point off a text's front or end.
+class TakeOff final : public Normalizer {
+ public:
+  TakeOff(char32_t c, bool front, bool end) : c_(c), front_(front), end_(end) {}
+  void apply(Normalized& n) const override {
+    size_t begin = 0, end = n.text.size();
+    while (front_ && begin < end && n.text[begin] == c_) ++begin;
+    while (end_ && begin < end && n.text[end - 1] == c_) --end;
+    n = {n.text.substr(begin, end - begin),
+         {n.origin.begin() + static_cast<std::ptrdiff_t>(begin),
+          n.origin.begin() + static_cast<std::ptrdiff_t>(end)},
+         n.first};
+  }
+
+ private:
+  char32_t c_;
+  bool front_, end_;
+};
+
+// One code point becomes another.
+class ReplaceEach final : public Normalizer {
+ public:
+  ReplaceEach(char32_t from, char32_t to) : from_(from), to_(to) {}
+  void apply(Normalized& n) const override {
+    std::replace(n.text.begin(), n.text.end(), from_, to_);
+  }
+
+ private:
+  char32_t from_, to_;
 };
 
 // What is put before a text stands for its first code point.
@@ -311,6 +345,22 @@ std::unique_ptr<Normalizer> make_sentence_piece_normalizer(std::optional<CharMap
   if (map) parts.push_back(std::make_unique<Precompiled>(std::move(*map)));
   parts.push_back(std::make_unique<Strip>(false, true));
   parts.push_back(std::make_unique<Replace>(Pattern::repeated(U' ', 2), std::u32string(1, mark)));
+  return std::make_unique<Sequence>(std::move(parts));
+}
+
+std::unique_ptr<Normalizer> make_trained_normalizer(std::optional<CharMap> map, bool single,
+                                                    bool prefix, char32_t mark) {
+  std::vector<std::unique_ptr<Normalizer>> parts;
+  const std::u32string marks(1, mark);
+  if (map) parts.push_back(std::make_unique<Precompiled>(std::move(*map)));
+  if (single) {
+    parts.push_back(std::make_unique<Replace>(Pattern::repeated(U' ', 2), U" "));
+    parts.push_back(std::make_unique<TakeOff>(U' ', true, false));
+  }
+  parts.push_back(std::make_unique<ReplaceEach>(U' ', mark));
+  if (single)  // marks that the text itself holds, too
+    parts.push_back(std::make_unique<TakeOff>(mark, false, true));
+  if (prefix) parts.push_back(std::make_unique<Prepend>(marks));
   return std::make_unique<Sequence>(std::move(parts));
 }
 

@@ -84,6 +84,12 @@ std::unique_ptr<Normalizer> make_bert_normalizer(const BertOptions& options);
 std::unique_ptr<Normalizer> make_sentence_piece_normalizer(std::optional<CharMap> map,
                                                            char32_t mark);
 
+// SentencePiece's own, as a model was trained beside it: the character map, if there is one; where
+// `single`, no spaces at the ends and one for a run of them; where `prefix`, a mark before a text;
+// then marks for spaces.
+std::unique_ptr<Normalizer> make_trained_normalizer(std::optional<CharMap> map, bool single,
+                                                    bool prefix, char32_t mark);
+
 // From the "normalizer" member of a tokenizer.json. Throws kUnsupported naming the key and the
 // type.
 std::unique_ptr<Normalizer> make_normalizer(const Json& json);

@@ -28,21 +28,17 @@ size_t least_of(std::string_view quantifier) {
 
 Pattern Pattern::from_json(const Json& json) {
   Pattern out;
-  if (const auto text = json.find("String")) {
-    out.text_ = decode(text->string(), 0).text;
-    if (out.text_.empty()) fail(Code::kCorrupt, text->path(), ": want some text, got none");
-    return out;
-  }
-  const Json regex = json.at("Regex");
-  const std::string_view expression = regex.string();
+  const auto text = json.find("String");
+  if (text) out.text_ = decode(text->string(), 0).text;
+  if (!out.text_.empty()) return out;
+  const std::string expression(text ? "" : json.string("Regex"));
   if (!expression.empty()) {
     const CodePoint c = decode_utf8(expression, 0);
-    out.repeated_ = c.value;
-    out.least_ = least_of(expression.substr(static_cast<size_t>(c.bytes)));
+    const size_t least =
+        least_of(std::string_view(expression).substr(static_cast<size_t>(c.bytes)));
+    if (least > 0 && is_plain(c.value)) return repeated(c.value, least);
   }
-  if (out.least_ == 0 || !is_plain(out.repeated_))
-    fail(Code::kUnsupported, regex.path(), ": want an expression like \" {2,}\", got \"",
-         expression, '"');
+  out.regex_.emplace(expression, json.path());
   return out;
 }
 
@@ -53,19 +49,43 @@ Pattern Pattern::repeated(char32_t c, size_t least) {
   return out;
 }
 
-std::optional<std::pair<size_t, size_t>> Pattern::find(std::u32string_view text,
-                                                       size_t from) const {
+bool Pattern::same(const Pattern& other) const {
+  return !regex_ && !other.regex_ && text_ == other.text_ && repeated_ == other.repeated_ &&
+         least_ == other.least_;
+}
+
+void Pattern::find_all(std::u32string_view text, std::vector<Match>& matches) const {
+  matches.clear();
+  if (regex_) return find_regex(text, matches);
+  size_t from = 0;
   if (least_ == 0) {
-    const size_t at = text.find(text_, from);
-    if (at == text.npos) return std::nullopt;
-    return std::pair(at, at + text_.size());
+    for (; (from = text.find(text_, from)) != text.npos; from += text_.size())
+      matches.push_back({from, from + text_.size()});
+    return;
   }
   while ((from = text.find(repeated_, from)) != text.npos) {
     const size_t end = std::min(text.find_first_not_of(repeated_, from), text.size());
-    if (end - from >= least_) return std::pair(from, end);
+    if (end - from >= least_) matches.push_back({from, end});
     from = end;
   }
-  return std::nullopt;
+}
+
+void Pattern::find_regex(std::u32string_view text, std::vector<Match>& matches) const {
+  if (text.empty()) return;
+  std::string utf8;
+  for (const char32_t c : text) append_utf8(utf8, c);
+  std::vector<Regex::Match> found;
+  regex_->find_all(utf8, found);
+  size_t byte = 0, at = 0;  // byte `byte` is code point `at`; both only rise
+  const auto code_point = [&](size_t to) {
+    at += static_cast<size_t>(code_points(std::string_view(utf8).substr(byte, to - byte)));
+    byte = to;
+    return at;
+  };
+  for (const auto& [begin, end] : found) {
+    const size_t first = code_point(begin);
+    matches.push_back({first, code_point(end)});
+  }
 }
 
 }  // namespace winnow

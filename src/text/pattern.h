@@ -1,34 +1,44 @@
-// What the Replace components look for. Immutable and thread-safe.
+// What the Replace components look for. Immutable and thread-safe. Source: the `tokenizers`
+// library, tokenizer/pattern.
 #pragma once
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "base/json.h"
+#include "text/regex.h"
 
 namespace winnow {
 
 class Pattern {
  public:
-  // From the "pattern" member: {"String": text} or {"Regex": expression}. Throws kCorrupt for an
-  // empty one, and kUnsupported naming an expression that is not "C{n,}" or "C+" of a plain
-  // character C.
+  // From the "pattern" member: {"String": text} or {"Regex": expression}; of either, an empty one
+  // matches between all code points. Throws kCorrupt naming the key for an expression that is none.
   static Pattern from_json(const Json& json);
   // At least this many of one code point.
   static Pattern repeated(char32_t c, size_t least);
 
-  bool operator==(const Pattern&) const = default;
+  // Whether both look for the same run of one code point, or the same text.
+  bool same(const Pattern& other) const;
 
-  // The first match from code point `from` on, leftmost and as long as it gets: [first, second).
-  std::optional<std::pair<size_t, size_t>> find(std::u32string_view text, size_t from) const;
+  // A match: code points [begin, end) of the text.
+  struct Match {
+    size_t begin, end;
+  };
+  // Replaces matches by those in a text, left to right; as Regex::find_all has them, none in an
+  // empty text. Throws kTokenizer when the engine gives up on a text.
+  void find_all(std::u32string_view text, std::vector<Match>& matches) const;
 
  private:
+  void find_regex(std::u32string_view text, std::vector<Match>& matches) const;
+
   std::u32string text_;    // a string
   char32_t repeated_ = 0;  // or at least `least_` of one code point
   size_t least_ = 0;
+  std::optional<Regex> regex_;  // or what the others are not
 };
 
 }  // namespace winnow

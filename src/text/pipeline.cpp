@@ -122,7 +122,9 @@ Offset Pipeline::trimmed(Offset offset, std::string_view token, bool first) cons
   const auto trailing = static_cast<int32_t>(
       std::find_if_not(letters.rbegin(), letters.rend(), is_space) - letters.rbegin());
   if (leading > 0) {
-    if ((first || offset.start == 0) && parts_.special.keeps_first_space) --leading;
+    // One space may be the one that was put before the text; more were its own.
+    if (leading == 1 && (first || offset.start == 0) && parts_.special.keeps_first_space)
+      leading = 0;
     offset.start = std::min(offset.start + leading, offset.end);
   }
   if (trailing > 0 && offset.end >= trailing)

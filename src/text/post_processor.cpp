@@ -149,6 +149,23 @@ Template roberta_template(int32_t cls, int32_t sep) {
   return {{open, a, close}, {open, a, close, close, {Kind::kSecond, 0}, close}};
 }
 
+Template framed_template(std::optional<int32_t> before, std::optional<int32_t> after) {
+  const auto special = [](int32_t type, std::optional<int32_t> id) {
+    TemplatePiece piece{Kind::kSpecial, type};
+    if (id) piece.ids.push_back(*id);
+    return piece;
+  };
+  Template out;
+  for (const int32_t type : {0, 1}) {
+    const TemplatePiece pieces[] = {special(type, before),
+                                    {type == 0 ? Kind::kFirst : Kind::kSecond, type},
+                                    special(type, after)};
+    if (type == 0) out.single.assign(std::begin(pieces), std::end(pieces));
+    out.pair.insert(out.pair.end(), std::begin(pieces), std::end(pieces));
+  }
+  return out;
+}
+
 Template make_template(const Json& json, int64_t vocab_size) {
   const std::string type = component_type(json);
   if (type == "BertProcessing")  // each of the two is [token, id]

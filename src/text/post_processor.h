@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/json.h"
@@ -38,6 +39,9 @@ Template bert_template(int32_t cls, int32_t sep);
 
 // <s> A </s>, <s> A </s> </s> B </s>, all of type 0.
 Template roberta_template(int32_t cls, int32_t sep);
+
+// [before] A [after], and for a pair each text so, the second and what is around it of type 1.
+Template framed_template(std::optional<int32_t> before, std::optional<int32_t> after);
 
 // From the "post_processor" member of a tokenizer.json; ids must be below vocab_size. Throws
 // kUnsupported naming the key and the type, kCorrupt naming the key.

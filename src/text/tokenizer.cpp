@@ -54,22 +54,18 @@ std::shared_ptr<const Tokenizer> Tokenizer::from_folder(const std::string& folde
       return load_vocab_txt(file->text(), file->path(), config ? &*config : nullptr);
     const auto vocab = open_if_there(dir / "vocab.json"),
                merges = open_if_there(dir / "merges.txt");
-    if (vocab && merges) {
-      const auto model_config = read_object(dir / "config.json"),
-                 added = read_object(dir / "added_tokens.json"),
-                 special = read_object(dir / "special_tokens_map.json");
-      const auto pointer = [](const std::optional<Json>& json) { return json ? &*json : nullptr; };
-      return load_vocab_merges({vocab->text(), merges->text(), vocab->path(), merges->path(),
-                                pointer(config), pointer(model_config), pointer(added),
-                                pointer(special)});
-    }
+    const auto model_config = read_object(dir / "config.json"),
+               added = read_object(dir / "added_tokens.json"),
+               special = read_object(dir / "special_tokens_map.json");
+    const auto pointer = [](const std::optional<Json>& json) { return json ? &*json : nullptr; };
+    const FolderConfigs configs{pointer(config), pointer(model_config), pointer(added),
+                                pointer(special)};
+    if (vocab && merges)
+      return load_vocab_merges(
+          {vocab->text(), merges->text(), vocab->path(), merges->path(), configs});
     for (const char* name : {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model"})
-      if (const auto file = open_if_there(dir / name)) {
-        const auto model_config = read_object(dir / "config.json");
-        return load_sentence_piece(file->bytes(), file->path(),
-                                   model_config ? &*model_config : nullptr,
-                                   config ? &*config : nullptr);
-      }
+      if (const auto file = open_if_there(dir / name))
+        return load_sentence_piece(file->bytes(), file->path(), configs);
   } catch (const Error& error) {
     // The messages name file and key already, but a wrong type in a file is not the caller's
     // mistake.

@@ -335,8 +335,28 @@ TEST_CASE("vocab.json and merges.txt are the tokenizer that their class names") 
     CHECK(got->tokenize(text, true).ids == want->tokenize(text, true).ids);
   }
   folder.write("tokenizer_config.json", R"({"tokenizer_class":"CLIPTokenizer"})");
-  check_error([&] { Tokenizer::from_folder(folder.path()); }, Code::kUnsupported,
-              folder.path() + "/vocab.json: want vocab.json and merges.txt of a Qwen2Tokenizer");
+  check_error(
+      [&] { Tokenizer::from_folder(folder.path()); }, Code::kUnsupported,
+      folder.path() +
+          "/vocab.json: want vocab.json and merges.txt of a tokenizer_class Qwen2Tokenizer");
+}
+
+TEST_CASE("of the spaces before a text's first token one that was put there is kept") {
+  TinyBpe tiny(12, 0);
+  tiny.merges = {{"\u0120", "\u0120"}};
+  tiny.pre_tokenizer = R"({"type":"ByteLevel","add_prefix_space":true,"use_regex":true})";
+  const std::string json = tiny.json();
+  const std::string trims =
+      R"("post_processor":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true})";
+  std::string with = json;
+  with.replace(with.find(R"("post_processor":null)"), sizeof(R"("post_processor":null)") - 1,
+               trims);
+  const auto t = Tokenizer::from_json(with, "tiny");
+  const auto offsets = [&](const char* text) {
+    return t->assemble(t->tokenize(text, true), nullptr).offsets;
+  };
+  CHECK(offsets("  a") == std::vector<Offset>{{0, 0}, {2, 2}, {2, 3}});
+  CHECK(offsets("   a")[0] == Offset{2, 2});
 }
 
 GgufTokenizer tiny_gguf(const TinyBpe& tiny) {
@@ -381,7 +401,8 @@ TEST_CASE("a GGUF's metadata is the tokenizer that its pre names") {
         g.model = "rwkv";
         load_gguf_tokenizer(g, "model.gguf");
       },
-      Code::kUnsupported, "model.gguf: tokenizer.ggml.model: want gpt2 or llama, got rwkv");
+      Code::kUnsupported,
+      "model.gguf: tokenizer.ggml.model: want gpt2, llama, bert or t5, got rwkv");
   check_error(
       [&] {
         GgufTokenizer g = gguf;
@@ -396,43 +417,6 @@ TEST_CASE("a GGUF's metadata is the tokenizer that its pre names") {
         load_gguf_tokenizer(g, "model.gguf");
       },
       Code::kCorrupt, "model.gguf: tokenizer.ggml.bos_token_id: want an id from 0 to ");
-}
-
-TEST_CASE("a llama GGUF merges by its scores and falls back to bytes") {
-  GgufTokenizer gguf;
-  gguf.model = "llama";
-  gguf.tokens = {"<unk>", "<s>", "</s>"};
-  for (int b = 0; b < 256; ++b) {
-    char token[7];
-    std::snprintf(token, sizeof token, "<0x%02X>", b);
-    gguf.tokens.emplace_back(token);
-  }
-  gguf.types.assign(gguf.tokens.size(), 6);
-  gguf.types[0] = 2;
-  gguf.types[1] = gguf.types[2] = 3;
-  gguf.scores.assign(gguf.tokens.size(), 0);
-  const std::pair<const char*, float> pieces[] = {{"▁", -9},  {"a", -9},  {"b", -9},  {"c", -9},
-                                                  {"bc", -1}, {"ab", -2}, {"▁a", -3}, {"abc", -4}};
-  for (const auto& [piece, score] : pieces) {
-    gguf.tokens.emplace_back(piece);
-    gguf.types.push_back(1);
-    gguf.scores.push_back(score);
-  }
-  gguf.bos = 1;
-  gguf.unknown = 0;
-  const auto tokenizer = load_gguf_tokenizer(gguf, "model.gguf");
-  const auto tokens = [&](std::string_view text) {
-    std::vector<std::string> out;
-    for (const int32_t id : tokenizer->assemble(tokenizer->tokenize(text), nullptr).ids)
-      out.emplace_back(tokenizer->token(id));
-    return out;
-  };
-  using Tokens = std::vector<std::string>;
-  CHECK(tokens("abc") == Tokens{"<s>", "▁a", "bc"});
-  CHECK(tokens("b ab") == Tokens{"<s>", "▁", "b", "▁", "ab"});
-  CHECK(tokens("\u00E9</s>") == Tokens{"<s>", "▁", "<0xC3>", "<0xA9>", "</s>"});
-  const TokenSpan span = tokenizer->tokenize("\u00E9 c");
-  CHECK(tokenizer->decode(span.ids, true) == "\u00E9 c");
 }
 
 TEST_CASE("Qwen3-Embedding's tokens are those of its card") {

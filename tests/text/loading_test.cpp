@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "text/tokenizer.h"
 #include "tiny.h"
+#include "tiny_bpe.h"
 
 namespace winnow {
 namespace {
@@ -204,6 +205,57 @@ TEST_CASE("tokenizer_config.json wins over tokenizer.json for a BERT class") {
   folder.write("tokenizer.json", cased.json());
   CHECK(ids(R"({"tokenizer_class":"BertTokenizer"})") == Ids{12, 1});
   CHECK(ids("{}") == Ids{24, 23});
+}
+
+TEST_CASE("each byte-level class frames a text and normalizes it as transformers does") {
+  test::TinyBpe tiny(11, 200);
+  tiny.more_tokens = {"<s>", "</s>", "<mask>", "[CLS]", "[SEP]", "<|begin_of_text|>"};
+  Folder folder;
+  folder.write("vocab.json", tiny.vocab());
+  std::string merges;
+  for (const auto& [left, right] : tiny.merges) merges += left + " " + right + "\n";
+  folder.write("merges.txt", merges);
+  const auto loaded = [&](const char* config, const char* model_config) {
+    folder.write("tokenizer_config.json", config);
+    folder.write("config.json", model_config);
+    return Tokenizer::from_folder(folder.path());
+  };
+  const auto names = [](const Tokenizer& t, const TokenSpan& a, const TokenSpan* b) {
+    std::string out;
+    for (const int32_t id : t.assemble(a, b).ids) out += std::string(t.token(id)) + ' ';
+    return out;
+  };
+  const auto framed = [&](const Tokenizer& t) {
+    const TokenSpan a = t.tokenize("1"), b = t.tokenize("2");
+    return names(t, a, nullptr) + "| " + names(t, a, &b);
+  };
+  const auto roberta = loaded(R"({"tokenizer_class":"RobertaTokenizerFast"})", "{}");
+  CHECK(framed(*roberta) == "<s> 1 </s> | <s> 1 </s> </s> 2 </s> ");
+  CHECK(roberta->is_special(*roberta->token_id("<mask>")));
+  CHECK(framed(*loaded("{}", R"({"model_type":"roberta"})")) == framed(*roberta));
+  const auto prefixed =
+      loaded(R"({"tokenizer_class":"RobertaTokenizer","add_prefix_space":true})", "{}");
+  CHECK(prefixed->token(prefixed->tokenize("1").ids[0]).starts_with("\u0120"));
+
+  CHECK(framed(*loaded("{}", R"({"model_type":"modernbert"})")) ==
+        "[CLS] 1 [SEP] | [CLS] 1 [SEP] 2 [SEP] ");
+  CHECK(framed(*loaded(R"({"tokenizer_class":"GPT2Tokenizer","add_bos_token":true,)"
+                       R"("bos_token":"</s>"})",
+                       R"({"model_type":"opt"})")) == "</s> 1 | </s> 1 </s> 2 ");
+  CHECK(framed(*loaded(R"({"tokenizer_class":"PreTrainedTokenizerFast",)"
+                       R"("bos_token":"<|begin_of_text|>"})",
+                       R"({"model_type":"llama"})")) ==
+        "<|begin_of_text|> 1 | <|begin_of_text|> 1 <|begin_of_text|> 2 ");
+  const auto neox = loaded(R"({"tokenizer_class":"GPTNeoXTokenizer"})", "{}");
+  CHECK(neox->tokenize("e\u0301").ids == neox->tokenize("\u00e9").ids);  // composed
+  CHECK(framed(*neox) == "1 | 1 2 ");
+
+  CHECK_THROWS_WITH_AS(
+      loaded("{}", R"({"model_type":"llama"})"),
+      doctest::Contains("vocab.json: want vocab.json and merges.txt of a tokenizer_class"), Error);
+  CHECK_THROWS_WITH_AS(loaded("{}", "{}"), doctest::Contains("got none named"), Error);
+  CHECK_THROWS_WITH_AS(loaded(R"({"tokenizer_class":"CLIPTokenizerFast"})", "{}"),
+                       doctest::Contains("got CLIPTokenizer"), Error);
 }
 
 }  // namespace

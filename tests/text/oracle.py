@@ -22,6 +22,7 @@ try:
     import tokenizers
 
     import oracle_bpe
+    import oracle_gguf
 except ImportError:
     print("skipped: this Python has no tokenizers package")
     sys.exit(77)
@@ -188,6 +189,7 @@ def unigram_variants(base, chars):
     n = len(base["model"]["vocab"])
     extra = [added("<e>", n, rstrip=True), added("Stra\u00dfe\u00dfe", n + 1, normalized=True),
              added("\uff46\uff49\uff4e", n + 2, normalized=True, single_word=True, lstrip=True)]
+    expression = lambda regex, to: normalizer("Replace", pattern={"Regex": regex}, content=to)
     fallback = copy.deepcopy(base["model"])
     for byte in range(256):
         fallback["vocab"][5000 + 2 * byte] = [f"<0x{byte:02X}>", -20.0]
@@ -222,6 +224,13 @@ def unigram_variants(base, chars):
                                                  normalizer("Replace", pattern={"String": "e"}, content=""),
                                                  normalizer("Lowercase")),
                              pre_tokenizer=words({"type": "Whitespace"}, metaspace())),
+        "replace_regex": made(normalizer=sequence(chars, expression(r"(?i)th(?=e)|\d+", "<T\\1>"), expression(r"\s+", " "),
+                                                  expression(r"(?<=a)[b-e]{1,2}", "")),
+                              decoder={"type": "Sequence", "decoders": [
+                                  expression(r"\p{P}(?=.)", "\\0!"), {"type": "Fuse"}, expression("\u2581+", " ")]}),
+        "replace_empty": made(normalizer=sequence(expression("x*|$", "-"), expression("^|(?=th)", "\u2581"),
+                                                  normalizer("Replace", pattern={"String": ""}, content="")),
+                              decoder=expression(r"\b", "|")),
         "fallback": made(model={**fallback, "byte_fallback": True}),
         "fallback_gap": made(model=some),
         "ties": made(model=ties),
@@ -243,10 +252,10 @@ def from_vocab(path, template):
 
 
 def find_tokenizers(shared, models, folder):
-    """[name, what the driver loads, the wheel's tokenizer, share of the texts]."""
+    """[name, what the driver loads, what makes the wheel's tokenizer, share of the texts]."""
     found = []
     read = lambda path: json.loads(path.read_text(encoding="utf-8"))
-    wheel = lambda made: tokenizers.Tokenizer.from_str(json.dumps(made))
+    wheel = lambda made: lambda: tokenizers.Tokenizer.from_str(json.dumps(made))
     for name in ("ms-marco-minilm-l12", "bge-small-en", "all-minilm-l6"):
         if (models / name / "tokenizer.json").exists():
             found.append((name, models / name, wheel(read(models / name / "tokenizer.json")), 4))
@@ -278,9 +287,10 @@ def find_tokenizers(shared, models, folder):
         path = folder / f"{name}.json"
         path.write_text(json.dumps(made))
         found.append((name, path, wheel(made), 2))
+    berts = {name: read(models / name / "tokenizer.json") for name in ("bge-small-en", "all-minilm-l6")
+             if (models / name / "tokenizer.json").exists()}
+    found += oracle_gguf.find({**berts, "bge-small-zh": read(zh / "tokenizer.json")}, floats, folder)
     found += oracle_bpe.find(shared, models, folder)
-    for _, _, tokenizer, _ in found:
-        tokenizer.no_padding()
     return found
 
 
@@ -378,6 +388,9 @@ def main():
         found = find_tokenizers(shared, models, folder)
         if args.only:
             found = [f for f in found if f[0] in args.only.split(",")]
+        found = [(name, path, make(), share) for name, path, make, share in found]
+        for _, _, tokenizer, _ in found:
+            tokenizer.no_padding()
         if not found:
             print("skipped: none of the files of", args.only)
             return 77

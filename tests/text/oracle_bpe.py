@@ -1,6 +1,7 @@
 """BPE tokenizers for oracle.py: Qwen2.5's and its other files, SmolLM2's out of its GGUF, stories260K's, and variants."""
 import copy
 import json
+import pathlib
 import struct
 import unicodedata
 
@@ -20,7 +21,8 @@ def words(rng):
 
 # Their regular expressions go to the distribution's Oniguruma, which knows the characters of Unicode 14 or 15; the wheel
 # carries a newer one. This Python is about as old.
-BY_ONIGURUMA = {"bpe_o200k", "bpe_removed", "bpe_inverted", "bpe_contiguous", "bpe_empty_matches"}
+BY_ONIGURUMA = {"bpe_o200k", "bpe_removed", "bpe_inverted", "bpe_contiguous", "bpe_empty_matches", "replace_regex",
+                "replace_empty"}
 
 
 def assigned(text):
@@ -167,6 +169,17 @@ def variants(qwen):
     }
 
 
+def roberta(base):
+    """What transformers' RobertaTokenizer makes of the vocabulary with RoBERTa's special tokens, and that vocabulary."""
+    ends = ["<s>", "<pad>", "</s>", "<unk>"]
+    vocab = {t: i for i, t in enumerate([*ends, *base["model"]["vocab"], "<mask>"])}
+    return {**base, "normalizer": None, "pre_tokenizer": byte_level(add_prefix_space=True),
+            "model": {**base["model"], "vocab": vocab},
+            "added_tokens": [added(t, vocab[t], special=True) for t in [*ends, "<mask>"]],
+            "post_processor": {"type": "RobertaProcessing", "sep": ["</s>", 2], "cls": ["<s>", 0], "trim_offsets": True,
+                               "add_prefix_space": True}}, vocab
+
+
 def scores_of(made):
     """Keys of a llama GGUF whose scores give the merges of this tokenizer.json."""
     tokens = sorted(made["model"]["vocab"], key=made["model"]["vocab"].get)
@@ -179,10 +192,10 @@ def scores_of(made):
 
 
 def find(shared, models, folder):
-    """[name, what the driver loads, the wheel's tokenizer, share of the texts]."""
+    """[name, what the driver loads, what makes the wheel's tokenizer, share of the texts]."""
     found = []
     read = lambda path: json.loads(path.read_text(encoding="utf-8"))
-    wheel = lambda made: tokenizers.Tokenizer.from_str(json.dumps(made))
+    wheel = lambda made: lambda: tokenizers.Tokenizer.from_str(json.dumps(made))
 
     def write(name, value):
         path = folder / name
@@ -197,11 +210,25 @@ def find(shared, models, folder):
     for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
         (files / name).symlink_to(qwen_folder / name)
     found.append(("qwen2.5-files", files, wheel(qwen), 2))
+    made, vocab = roberta(small(qwen, 6000))
+    files = folder / "roberta-files"
+    files.mkdir()
+    (files / "vocab.json").write_text(json.dumps(vocab))
+    (files / "merges.txt").write_text("#version: 0.2\n" + "\n".join(made["model"]["merges"]) + "\n")
+    (files / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "RobertaTokenizer", "add_prefix_space": True}))
+    found.append(("roberta-files", files, wheel(made), 2))
     for name, made in variants(qwen).items():
         found.append((name, write(f"{name}.json", made), wheel(made), 1))
     stories = shared / "data/models/stories260K/tokenizer.json"
     found.append(("stories260K", stories, wheel(read(stories)), 8))
     found.append(("stories260K-gguf", write("stories.gguf.json", scores_of(read(stories))), wheel(read(stories)), 2))
+    # A SentencePiece model, and what transformers converts it to.
+    llama = pathlib.Path(__file__).resolve().parent.parent / "data/tiny-sentencepiece-bpe/llama"
+    made = folder / "llama-model"
+    made.mkdir()
+    for name in ("tokenizer.model", "tokenizer_config.json"):
+        (made / name).symlink_to(llama / name)
+    found.append(("sentencepiece-bpe", made, wheel(read(llama / "converted.json")), 4))
     gguf = next(iter(sorted((models / "smollm2-135m").glob("*.gguf"))), None)
     if gguf:
         keys = gguf_keys(gguf_metadata(gguf))

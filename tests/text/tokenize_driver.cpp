@@ -51,6 +51,8 @@ std::shared_ptr<const Tokenizer> load_gguf(const Json& json, const std::string& 
   gguf.bos = id("bos_token_id");
   gguf.eos = id("eos_token_id");
   gguf.unknown = id("unknown_token_id");
+  gguf.cls = id("cls_token_id");
+  gguf.sep = id("seperator_token_id");
   const auto flag = [&](const char* key) {
     const auto value = json.find(key);
     return value ? std::optional(value->boolean()) : std::nullopt;
@@ -58,6 +60,11 @@ std::shared_ptr<const Tokenizer> load_gguf(const Json& json, const std::string& 
   gguf.add_bos = flag("add_bos_token");
   gguf.add_eos = flag("add_eos_token");
   gguf.add_prefix = flag("add_space_prefix");
+  gguf.add_sep = flag("add_sep_token");
+  gguf.lower_case = flag("normalizer.lowercase");
+  gguf.strip_accents = flag("normalizer.strip_accents");
+  each("precompiled_charsmap",
+       [&](const Json& j) { gguf.char_map += static_cast<char>(j.integer()); });
   return winnow::load_gguf_tokenizer(gguf, what);
 }
 

@@ -105,7 +105,8 @@ std::string piece(std::string_view text, float score, int type) {
 
 std::shared_ptr<const Tokenizer> sentence_piece(const std::string& file, const char* config) {
   const Json json = Json::parse(config, "config.json");
-  return load_sentence_piece(std::as_bytes(std::span(file)), "tiny.model", &json, nullptr);
+  return load_sentence_piece(std::as_bytes(std::span(file)), "tiny.model",
+                             FolderConfigs{.model = &json});
 }
 
 const std::string kTinyModel = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) +
@@ -212,6 +213,37 @@ TEST_CASE("decoders follow one another") {
                 {"__a", "_b"}) == " a b");
   CHECK(decoded(R"({"type":"Replace","pattern":{"Regex":"x{2,}"},"content":"-"})", {"xaxxbxxx"}) ==
         "xa-b-");
+  CHECK(decoded(R"({"type":"Replace","pattern":{"Regex":"\\bx|$"},"content":"-"})",
+                {"xax", "xb"}) == "-ax--b-");
+}
+
+TEST_CASE("what is replaced may be any regular expression; what is put in is as it is written") {
+  const auto replaced = [](std::string_view pattern, const char* content, const char* text) {
+    Normalized n = decode(text, 7);
+    JsonWriter out;
+    out.begin_object().member("type", "Replace").member("content", content).key("pattern");
+    out.begin_object().member("Regex", pattern).end_object().end_object();
+    make_normalizer(Json::parse(out.take(), "test"))->apply(n);
+    return n;
+  };
+  using Offsets = std::vector<Offset>;
+  const auto groups = replaced(R"((a)\s?(b))", "\\2$1", "xa b");
+  CHECK(groups.text == U"x\\2$1");
+  CHECK(groups.origin == Offsets{{7, 8}, {10, 11}, {10, 11}, {10, 11}, {10, 11}});
+  const auto empty = replaced("x*", "-", "axxb");
+  CHECK(empty.text == U"-a-b-");
+  CHECK(empty.origin == Offsets{{7, 7}, {7, 8}, {9, 10}, {10, 11}, {10, 11}});
+  CHECK(replaced("", "-", "\u00e9").text == U"-\u00e9-");
+  CHECK(replaced("x*", "-", "").text.empty());
+  CHECK(replaced("^", "\u2581", "ab").text == U"\u2581ab");
+  CHECK_THROWS_WITH_AS(replaced("a(", "", "a"),
+                       doctest::Contains("test: pattern: want a regular expression, got \"a(\""),
+                       Error);
+  Normalized n = decode("aa+", 0);
+  make_normalizer(
+      Json::parse(R"({"type":"Replace","pattern":{"String":"a+"},"content":"-"})", "test"))
+      ->apply(n);
+  CHECK(n.text == U"a-");
 }
 
 TEST_CASE("a SentencePiece model gives XLM-R's ids where the config says so, else its own") {
@@ -228,7 +260,8 @@ TEST_CASE("a SentencePiece model gives XLM-R's ids where the config says so, els
   CHECK(xlm->assemble(span, &span).ids == std::vector<int32_t>{0, 4, 6, 5, 7, 2, 2, 4, 6, 5, 7, 2});
   CHECK(xlm->decode(span.ids, true) == "he y");
   CHECK_THROWS_AS(sentence_piece(kTinyModel, R"({"model_type":"llama"})"), Error);
-  CHECK_THROWS_AS(sentence_piece(kTinyModel + field(2, "\x18\x02"), "{}"), Error);  // BPE
+  CHECK_THROWS_WITH_AS(sentence_piece(kTinyModel + field(2, "\x18\x03"), "{}"),
+                       doctest::Contains("model_type: want 1 (Unigram) or 2 (BPE), got 3"), Error);
   for (size_t cut = 0; cut < 60; ++cut) {
     try {
       sentence_piece(kTinyModel.substr(0, cut), "{}");
