@@ -11,6 +11,7 @@ random weights, the pairs, and the rival are made by hf_baseline.py, which --bas
 needs torch, transformers, tokenizers and sentence-transformers. Numbers of the same file may be compared, no others.
 """
 import argparse
+import collections
 import contextlib
 import dataclasses
 import json
@@ -23,6 +24,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+
+from run_tests import counts_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -211,24 +214,24 @@ class Check:
 
     # ---- the other steps ---------------------------------------------------------------------------------------------
 
-    def tests(self):
-        failed, output = [], {}
+    def cases(self, *before, after=()):
+        """The GPU tests' programs behind a command; one that only says why it skips has tested nothing."""
+        failed, output, total = [], {}, collections.Counter()
         for program in self.gpu_tests():
-            code, text = self.run([program], check=False)
+            code, text = self.run([*before, program, *after], check=False)
             output[program.name] = text[-1500:]
-            if code:
+            counts = counts_of(text, "fail" if code else "run")
+            total += counts
+            if code or not counts["passed"]:
                 failed.append(program.name)
-        return {"ok": not failed, "failed": failed, "programs": sorted(output), "output": output}
+        return {"ok": not failed, "failed": failed, "cases": dict(total), "programs": sorted(output), "output": output}
+
+    def tests(self):
+        return self.cases()
 
     def sanitizer(self, tool):
-        failed, output = [], {}
-        for program in self.gpu_tests():
-            code, text = self.run(["compute-sanitizer", "--tool", tool, "--error-exitcode", "9", program,
-                                   f"--test-case={self.args.sanitizer_cases}"], check=False)
-            output[program.name] = text[-1500:]
-            if code:
-                failed.append(program.name)
-        return {"ok": not failed, "failed": failed, "programs": sorted(output), "output": output}
+        return self.cases("compute-sanitizer", "--tool", tool, "--error-exitcode", "9",
+                          after=[f"--test-case={self.args.sanitizer_cases}"])
 
     def memcheck(self):
         return self.sanitizer("memcheck")

@@ -94,6 +94,20 @@ class GpuCheck(unittest.TestCase):
         self.program("test_models_gpu", "#!/bin/sh\necho broken\nexit 1\n")
         self.assertEqual(self.check("--only", "tests", code=1)["tests"]["failed"], ["test_models_gpu"])
 
+    def test_a_gpu_test_that_only_skips_is_a_failure(self):
+        self.program("test_gpu", "#!/bin/sh\necho 'x.cpp:1: MESSAGE: skipped: no GPU here'\n"
+                                 "echo '[doctest] test cases: 1 | 1 passed | 0 failed | 0 skipped'\n")
+        row = self.check("--only", "tests", code=1)["tests"]
+        self.assertEqual((row["failed"], row["cases"]["skipped"]), (["test_gpu"], 1))
+
+    def test_the_sanitizer_stands_before_the_gpu_tests(self):
+        self.program("test_gpu", "#!/bin/sh\nexit 0\n")
+        self.program("compute-sanitizer", '#!/bin/sh\necho "$@" >> "$LOG"\n')
+        os.environ["PATH"] = f"{self.folder}:{os.environ['PATH']}"
+        self.check("--only", "racecheck", "--sanitizer-cases", "*norm*")
+        self.assertIn("--tool racecheck --error-exitcode 9", self.log.read_text())
+        self.assertIn("--test-case=*norm*", self.log.read_text())
+
     def test_no_test_is_a_failure(self):
         self.assertIn("no test labelled gpu", self.check("--only", "tests", code=1)["tests"]["error"])
 
