@@ -128,6 +128,7 @@ class Streams {
   Streams(Engine& engine, Prompts& prompts, int count, int most)
       : engine_(engine), prompts_(prompts), most_(most) {
     std::vector<std::vector<int32_t>> ids;
+    ids.reserve(static_cast<size_t>(count));
     for (int i = 0; i < count; ++i) ids.push_back(prompts.ids(prompts.next(kShortPrompt)));
     for (std::vector<int32_t>& prompt : ids)
       all_.push_back(engine.generate(greedy(std::move(prompt), most)));
