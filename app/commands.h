@@ -23,6 +23,7 @@ Command add_pull(CLI::App& program);
 Command add_models(CLI::App& program);
 Command add_inspect(CLI::App& program);
 Command add_doctor(CLI::App& program);
+Command add_bench(CLI::App& program);
 Command add_completion(CLI::App& program);  // after all others: it describes them
 
 }  // namespace winnow

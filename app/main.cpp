@@ -67,9 +67,9 @@ int run(int argc, char** argv) {
       "  winnow rerank -q \"What do bees eat?\" documents.txt\n\n"
       "winnow COMMAND --help explains one command. Exit codes: 0 done, 1 failed, 2 wrong usage.");
   const std::vector<Command> commands = {
-      add_rerank(program),   add_embed(program),  add_generate(program),  add_chat(program),
-      add_tokenize(program), add_serve(program),  add_pull(program),      add_models(program),
-      add_inspect(program),  add_doctor(program), add_completion(program)};
+      add_rerank(program),   add_embed(program),  add_generate(program), add_chat(program),
+      add_tokenize(program), add_serve(program),  add_pull(program),     add_models(program),
+      add_inspect(program),  add_doctor(program), add_bench(program),    add_completion(program)};
   try {
     program.parse(argc, argv);
     for (const Command& command : commands)

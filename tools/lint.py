@@ -105,6 +105,7 @@ def check_built():
         words = [re.escape(str(path.relative_to(folder))) for folder in path.parents if folder in lists]
         words.append(re.escape(re.sub(r"_(fuzz|test|bench)$", "", path.stem)) + r"(?![\w.])")
         words.append(re.escape(path.stem) + r"(?![\w.])")
+        words += [re.escape(f"{path.relative_to(folder).parent}/*{path.suffix}") for folder in path.parents if folder in lists]
         if path == ROOT / "tests" / "main.cpp":
             continue  # cmake/Rooms.cmake adds it to every test binary
         if not any(re.search(r"(?<!\w)(?<!\w/)" + word, text) for text in above for word in words):

@@ -2,7 +2,8 @@
 """Builds and runs every test, stage by stage, and ends with the counts: `N passed, N failed, N skipped`.
 
 Stages, in order: release (lint, unit, parity, end to end and example tests), demo, install, dev (the unit tests under
-address and undefined sanitizers), tsan (base, engine, http), fuzz (each target for seconds), tidy (clang-tidy).
+address and undefined sanitizers), tsan (base, engine, http), fuzz (each target for seconds), tidy (clang-tidy), cuda
+(the GPUs' kernels compiled for one architecture, nothing run; skipped where there is no toolkit and none can be had).
 A stage that fails does not stop the next. Counts are doctest's or unittest's own where a test prints them, else one a
 test; a doctest case that cannot run says `skipped: why` and counts as skipped.
 """
@@ -184,7 +185,78 @@ def tidy(args):
     return one(f"clang-tidy over {len(sources)} sources", not bad)
 
 
-STAGES = [release, demo, install, dev, tsan, fuzz, tidy]
+# ---- the GPUs' kernels, compiled ------------------------------------------------------------------------------------
+
+KERNELS = re.compile(r"Building CUDA object \S*?CMakeFiles/\S+?\.dir/(\S+\.cu)\.o")
+
+
+def ptxas_findings(log, may_spill=()):
+    """What ptxas -v complained of in the output of a build: (file, function, what); and the files it spoke of.
+    Products that it puts one after the other (C75xx), spills, and local memory of a kernel's own. may_spill: endings
+    of files that say why theirs do."""
+    found, file, function, seen = [], "", "", set()
+    for line in log.splitlines():
+        if begin := KERNELS.search(line):
+            file, function = begin[1], ""
+            seen.add(file)
+        if begin := re.search(r"(?:Compiling entry function|Function properties for) '?(\w+)", line):
+            function = begin[1]
+        if note := re.search(r"\(C75\d\d\)[^\n]*", line):
+            found.append((file, function, note[0]))
+        if frame := re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", line):
+            if any(map(int, frame.groups())) and not file.endswith(tuple(may_spill)):
+                found.append((file, function, frame[0]))
+    return found, seen
+
+
+def may_spill():
+    """The kernel files that say `ptxas: may spill, because ...`."""
+    files = (ROOT / "src" / "ops" / "cuda").glob("*.cu")
+    return tuple(f"cuda/{f.name}" for f in files if re.search(r"// ptxas: may spill, because \w+", f.read_text()))
+
+
+def cuda_toolkit():
+    """Its environment and CMake; or the exit code of tools/cuda_toolkit.sh."""
+    done = subprocess.run([ROOT / "tools" / "cuda_toolkit.sh"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    made = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return (made, None) if done.returncode == 0 else (None, done.returncode)
+
+
+def gpu_tests(folder):
+    """The targets of the tests labelled gpu."""
+    listed = subprocess.run(["ctest", "--test-dir", folder, "-L", "^gpu$", "-N"], cwd=ROOT, capture_output=True, text=True)
+    return [f"test_{name}" for name in re.findall(r"Test +#\d+: (\w+)", listed.stdout)]
+
+
+def cuda(args):
+    """The GPUs' kernels and their tests, compiled for Hopper alone; ptxas has nothing to say of them."""
+    made, code = cuda_toolkit()
+    if code == 3:
+        say("cuda: skipped: no CUDA toolkit is installed, and the Python package index cannot be reached")
+        return Counts(skipped=1)
+    if code is not None:
+        return one("tools/cuda_toolkit.sh", False)
+    folder, env = ROOT / "build" / "cuda", {**os.environ, "WINNOW_CUDA_TOOLKIT": made["WINNOW_CUDA_TOOLKIT"]}
+    if not run(made["WINNOW_CMAKE"], "--preset", "cuda", "-DWINNOW_CUDA_ARCHITECTURES=90a-real", "-DWINNOW_TESTS=ON",
+               "-DWINNOW_BENCH=OFF", "-DCMAKE_CUDA_FLAGS=-Xptxas=-v", env=env):
+        return one("configure cuda", False)
+    for kernel in folder.rglob("*.cu.o"):  # ptxas speaks when it compiles; ccache remembers its words
+        kernel.unlink()
+    command = [made["WINNOW_CMAKE"], "--build", folder, "-j", str(args.jobs), "--target", "winnow", *gpu_tests(folder)]
+    say("$ " + " ".join(map(str, command)))
+    done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    findings, seen = ptxas_findings(done.stdout, may_spill())
+    if done.returncode:
+        say(done.stdout[-6000:])
+    for file, function, what in findings:
+        say(f"{file}: {function}: {what}")
+    counts = one(f"build cuda, {len(command) - 7} gpu tests", done.returncode == 0)
+    for file in sorted(seen):
+        counts += one(f"{file}: products side by side, no spills", not any(f == file for f, _, _ in findings))
+    return counts + (Counts() if seen else one("cuda: ptxas spoke of no kernel", False))
+
+
+STAGES = [release, demo, install, dev, tsan, fuzz, tidy, cuda]
 
 
 def main():

@@ -11,7 +11,6 @@
 
 #include "base/thread_pool.h"
 #include "ops/cpu/cpu_kernels.h"
-#include "ops/fma_peak.h"
 #include "ops/ops.h"
 
 using namespace winnow;
@@ -99,11 +98,7 @@ int main(int argc, char** argv) {
   const std::string isa = argc > 2 ? argv[2] : best_isa();
   Clock::cpu_time = threads == 1;
   ThreadPool pool(threads);
-  constexpr long kSteps = 2'000'000;
-  volatile float sink = 0;
-  const double peak = 192.0 * kSteps * threads / seconds_of([&] {
-                        pool.run(threads, [&](int64_t, int) { sink = sink + fma_steps(kSteps); });
-                      });
+  const double peak = fma_flops(isa, threads);
   std::printf("{\"fma_peak_gflops\":%.1f,\"threads\":%d}\n", peak * 1e-9, threads);
   Ops f(cpu_kernels(isa), pool);
   Bench bench{f, peak};

@@ -1,18 +1,15 @@
 // What computing a query's beginning once is worth to a yes/no reranker: one JSON line a shape.
 // N documents of D tokens behind a beginning of P: in one request, whose beginning is computed
 // once, and as N requests whose beginnings differ. Beside the ratio stands what counting tokens
-// promises, N (P + D) / (P + N D). Usage: bench_prefix FOLDER [threads]
+// promises, N (P + D) / (P + N D). The decoder runs as an embedder: its head is a row either way.
+// Usage: bench_prefix FOLDER [threads] [device] [dtype]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <thread>
 #include <vector>
 
-#include "engine/decoder_folder.h"
-#include "engine/decoder_runner.h"
-#include "engine/model_folder.h"
-#include "ops/cpu/cpu_kernels.h"
+#include "engine/engine.h"
 
 namespace {
 
@@ -33,6 +30,7 @@ std::vector<Sequence> sequences(int64_t documents, int64_t beginning, int64_t le
       x = x * 1664525u + 1013904223u;
       s.ids.push_back(static_cast<int32_t>(100 + (x >> 8) % (vocabulary - 200)));
     }
+    s.type_ids.assign(s.ids.size(), 0);
     out.push_back(std::move(s));
   }
   return out;
@@ -42,20 +40,17 @@ std::vector<Sequence> sequences(int64_t documents, int64_t beginning, int64_t le
 
 int main(int argc, char** argv) {
   if (argc < 2) {
-    std::fprintf(stderr, "usage: bench_prefix FOLDER [threads]\n");
+    std::fprintf(stderr, "usage: bench_prefix FOLDER [threads] [device] [dtype]\n");
     return 2;
   }
-  const std::string folder = argv[1];
-  const int threads = argc > 2 ? std::atoi(argv[2]) : usable_cpus();
-  const auto checkpoint = Checkpoint::open_folder(folder);
-  const Json config = read_model_folder(folder, *checkpoint).config;
-  const Kernels& kernels = cpu_kernels(best_isa());
-  DecoderFolder files = read_decoder_folder(folder, config);
-  DecoderRunner runner(build_decoder(config, TwoTokens{.no = 10, .yes = 11},
-                                     Weights(checkpoint, kernels, DType::f32)),
-                       files.tokenizer, files.end_tokens, kernels, threads,
-                       SchedulerOptions{.pages = 2048, .step_tokens = int64_t{256} * threads});
-  const int64_t vocabulary = runner.network().model->vocab_size();
+  EngineOptions options;
+  options.folder = argv[1];
+  options.task = "embed";
+  options.threads = argc > 2 ? std::atoi(argv[2]) : 0;
+  if (argc > 3) options.device = argv[3];
+  options.dtype = argc > 4 ? argv[4] : options.device == "cpu" ? "f32" : "auto";
+  const auto engine = Engine::load(options);
+  const int64_t vocabulary = engine->info().vocabulary;
   struct Shape {
     int64_t documents, beginning, length;
   };
@@ -64,12 +59,10 @@ int main(int argc, char** argv) {
     double once = 1e9, each = 1e9;
     for (int round = 0; round < 3; ++round) {
       double start = now();
-      runner.run(sequences(s.documents, s.beginning, s.length, true, salt++, vocabulary), {},
-                 nullptr);
+      engine->run(sequences(s.documents, s.beginning, s.length, true, salt++, vocabulary));
       once = std::min(once, now() - start);
       start = now();
-      runner.run(sequences(s.documents, s.beginning, s.length, false, salt++, vocabulary), {},
-                 nullptr);
+      engine->run(sequences(s.documents, s.beginning, s.length, false, salt++, vocabulary));
       each = std::min(each, now() - start);
     }
     const double n = static_cast<double>(s.documents), p = static_cast<double>(s.beginning),

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "base/json_file.h"
@@ -11,6 +12,7 @@
 #include "engine/decoder_runner.h"
 #include "engine/device.h"
 #include "engine/model_folder.h"
+#include "ops/cpu/cpu_kernels.h"
 
 namespace winnow {
 namespace {
@@ -150,6 +152,9 @@ struct Engine::Parts {
   std::unique_ptr<DecoderRunner> decoder;
   std::shared_ptr<const ChatTemplate> chat;  // null: none
   std::optional<YesNoPrompt> prompt;         // yes/no rerankers
+  std::vector<const Kernels*> replicas;
+  std::string isa;  // of the CPU
+  int threads = 0;
 
   // Outputs for those that have a sequence; empty ones for the others.
   std::vector<Output> run(std::vector<Encoded>& encoded, const Call& call, CallTimes* times) {
@@ -170,6 +175,20 @@ struct Engine::Parts {
       fail(Code::kUnsupported, info.name, ": model is not ", task, "; it is a ", info.architecture);
   }
   bool is(ModelKind kind) const { return info.kind == kind; }
+  bool late() const { return info.multi_dimensions > 0; }  // reranks by a vector a token
+
+  void want_reranker() const {
+    if (!late()) want(!is(ModelKind::kEmbedder) && !is(ModelKind::kGenerator), "a re-ranker model");
+    if (!late() && info.labels.size() != 1)
+      fail(Code::kUnsupported, info.name, ": model is not a re-ranker model; it has ",
+           info.labels.size(), " labels");
+  }
+  std::vector<Encoded> encode(const RerankRequest& request) const {
+    const int limit = info.max_length;
+    return prompt   ? encode_yes_no(request, *prompt, *tokenizer, limit)
+           : late() ? encode_late(request, *tokenizer, limit)
+                    : encode_rerank(request, *tokenizer, limit);
+  }
 
   void load_encoder(const EngineOptions& options, const ModelFolder& folder,
                     const std::vector<Weights>& weights, const Device& device);
@@ -252,6 +271,9 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   std::vector<Weights> weights;
   for (const Kernels* kernels : device.replicas)
     weights.emplace_back(checkpoint, *kernels, device.linear, device.keep_blocks);
+  parts->replicas = device.replicas;
+  parts->isa = options.isa.empty() ? best_isa() : options.isa;
+  parts->threads = threads_of(options);
   ModelInfo& info = parts->info;
   info.folder = options.folder;
   info.name = options.name.empty()
@@ -262,6 +284,7 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   info.default_prompt = folder.default_prompt;
   info.max_batch_tokens = options.max_batch_tokens;
   info.device = device.name();
+  info.arithmetic = layer_arithmetic(folder.config);
   if (is_decoder(folder.config))
     parts->load_decoder(options, folder, weights.front(), device.kernels());
   else
@@ -308,24 +331,15 @@ void Engine::observe(std::shared_ptr<BatchObserver> observer) {
 RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, CallTimes* times) {
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
-  const bool late = parts_->info.multi_dimensions > 0;
-  if (!late)
-    parts_->want(!parts_->is(ModelKind::kEmbedder) && !parts_->is(ModelKind::kGenerator),
-                 "a re-ranker model");
-  if (!late && parts_->info.labels.size() != 1)
-    fail(Code::kUnsupported, parts_->info.name, ": model is not a re-ranker model; it has ",
-         parts_->info.labels.size(), " labels");
-  const int limit = parts_->info.max_length;
+  parts_->want_reranker();
   const std::optional<YesNoPrompt>& prompt = parts_->prompt;
-  std::vector<Encoded> encoded = prompt ? encode_yes_no(request, *prompt, tokenizer(), limit)
-                                 : late ? encode_late(request, tokenizer(), limit)
-                                        : encode_rerank(request, tokenizer(), limit);
+  std::vector<Encoded> encoded = parts_->encode(request);
   t.tokenize = seconds_since(start);
   const std::vector<Output> outputs = parts_->run(encoded, call, &t);
   RerankResponse response =
-      prompt ? decode_yes_no(request, *prompt, encoded, outputs)
-      : late ? decode_late(request, encoded, outputs, parts_->info.multi_dimensions)
-             : decode_rerank(request, encoded, outputs);
+      prompt           ? decode_yes_no(request, *prompt, encoded, outputs)
+      : parts_->late() ? decode_late(request, encoded, outputs, parts_->info.multi_dimensions)
+                       : decode_rerank(request, encoded, outputs);
   t.characters = code_points(request.query);
   for (const std::string& document : request.documents) t.characters += code_points(document);
   t.total = seconds_since(start);
@@ -388,6 +402,67 @@ std::vector<std::vector<LabelScore>> Engine::classify(const ClassifyRequest& req
     t.characters += code_points(input.text) + (input.pair ? code_points(*input.pair) : 0);
   t.total = seconds_since(start);
   return labels;
+}
+
+namespace {
+std::vector<Sequence> without_refused(std::vector<Encoded> encoded) {
+  std::vector<Sequence> sequences;
+  for (Encoded& e : encoded)
+    if (!e.error) sequences.push_back(std::move(e.sequence));
+  return sequences;
+}
+}  // namespace
+
+std::vector<Sequence> Engine::encode(const RerankRequest& request) const {
+  parts_->want_reranker();
+  return without_refused(parts_->encode(request));
+}
+
+std::vector<Sequence> Engine::encode(const EmbedRequest& request) const {
+  parts_->want(parts_->is(ModelKind::kEmbedder), "an embedding model");
+  return without_refused(encode_embed(request, tokenizer(), parts_->info.max_length));
+}
+
+std::vector<Sequence> Engine::encode(const ClassifyRequest& request) const {
+  parts_->want(!parts_->decoder && !parts_->is(ModelKind::kEmbedder), "a classifier model");
+  return without_refused(encode_classify(request, tokenizer(), parts_->info.max_length));
+}
+
+std::vector<Output> Engine::run(std::vector<Sequence> sequences, const Call& call,
+                                CallTimes* times) {
+  CallTimes local, &t = times ? *times : local;
+  const Clock::time_point start = Clock::now();
+  const ModelInfo& info = parts_->info;
+  parts_->want(info.kind != ModelKind::kGenerator, "one that reads whole texts");
+  const int64_t types = parts_->decoder ? INT32_MAX : parts_->networks.front().model->type_count();
+  const auto within = [](const std::vector<int32_t>& values, int64_t limit) {
+    return std::all_of(values.begin(), values.end(),
+                       [&](int32_t v) { return v >= 0 && v < limit; });
+  };
+  for (const Sequence& s : sequences) {
+    require(!s.ids.empty() && s.ids.size() <= static_cast<size_t>(info.max_length) &&
+                s.type_ids.size() == s.ids.size(),
+            "run: want 1 to ", info.max_length, " ids and as many type ids, got ", s.ids.size(),
+            " and ", s.type_ids.size());
+    require(within(s.ids, info.vocabulary) && within(s.type_ids, types), "run: want ids below ",
+            info.vocabulary, " and type ids below ", types, ", got others");
+  }
+  std::vector<Output> outputs = parts_->decoder
+                                    ? parts_->decoder->run(std::move(sequences), call, &t)
+                                    : parts_->batcher->run(std::move(sequences), call, &t);
+  t.total = seconds_since(start);
+  return outputs;
+}
+
+double Engine::matrix_flops() const {
+  double sum = 0;
+  for (const Kernels* kernels : parts_->replicas) {
+    if (kernels->matrix_flops)
+      sum += kernels->matrix_flops(*kernels->memory);
+    else if (kernels->memory->is_host())
+      sum += fma_flops(parts_->isa, parts_->threads);
+  }
+  return sum;
 }
 
 std::unique_ptr<Generation> Engine::generate(GenerateRequest request, const Call& call) {

@@ -12,6 +12,7 @@
 #include "base/thread_pool.h"
 #include "engine/call.h"
 #include "engine/generation.h"
+#include "models/arithmetic.h"
 #include "tasks/classify.h"
 #include "tasks/embed.h"
 #include "tasks/rerank.h"
@@ -83,6 +84,7 @@ struct ModelInfo {
   int64_t weight_bytes;  // in memory, as packed
   int max_batch_tokens;
   std::string device;  // "cpu avx512", "cuda:0 NVIDIA H100 80GB HBM3"; several: "…, …"
+  LayerArithmetic arithmetic;
 };
 
 // Where a call's time went; filled on return, in seconds. Queue and compute are means over the
@@ -129,6 +131,23 @@ class Engine {
                                        CallTimes* times = nullptr);
   std::vector<std::vector<LabelScore>> classify(const ClassifyRequest& request,
                                                 const Call& call = {}, CallTimes* times = nullptr);
+
+  // The two halves of rerank, embed and classify, for whoever tokenizes once and computes often
+  // (winnow bench): the sequences that a request becomes, but those of inputs that it refuses; and
+  // what the model gives for sequences, in order. encode throws as the verb; run kInvalidArgument
+  // for an id or type id that the model has not, for another number of type ids than of ids, and
+  // for no id or more than max_length, kUnsupported for generators, and as the verbs.
+  std::vector<Sequence> encode(const RerankRequest& request) const;
+  std::vector<Sequence> encode(const EmbedRequest& request) const;
+  std::vector<Sequence> encode(const ClassifyRequest& request) const;
+  std::vector<Output> run(std::vector<Sequence> sequences, const Call& call = {},
+                          CallTimes* times = nullptr);
+
+  // Operations a second of the device's own fastest product, measured now: on a GPU a large matrix
+  // product in 16 bits, on the CPU f32 multiply-adds from registers on the engine's threads. Of
+  // several GPUs the sum. 0: the device cannot tell. For an engine at rest; takes about half a
+  // second.
+  double matrix_flops() const;
 
   // Begins to generate; generators only. Several run at once and do not change each other's tokens.
   // Throws kTooLong when the prompt leaves no room for a token, kInvalidArgument naming an option

@@ -22,7 +22,7 @@ import unittest
 
 from winnow_program import BIN, DOCUMENTS, MODELS, QUESTION, ROOT, ProgramTest, environment, get, needs, post
 
-COMMANDS = ["rerank", "embed", "tokenize", "serve", "inspect", "pull", "models", "doctor", "completion"]
+COMMANDS = ["rerank", "embed", "tokenize", "serve", "inspect", "pull", "models", "doctor", "bench", "completion"]
 RERANKER, EMBEDDER = "ms-marco-minilm-l12", "bge-small-en"
 
 

@@ -12,8 +12,11 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <ctime>
+#include <numeric>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
 #include "ops/cpu/append_to_pages.h"
 #include "ops/cpu/isa.h"
 #include "ops/cpu/linear_blocks.h"
@@ -435,6 +438,13 @@ const Kernels& table() {
   return kernels;
 }
 
+// This thread's own processor time.
+double thread_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
 struct Choice {
   std::string_view name;
   bool usable;
@@ -482,6 +492,31 @@ std::vector<std::string> usable_isas() {
 std::string best_isa() { return usable_isas().front(); }
 
 const Kernels& cpu_kernels(std::string_view isa) { return chosen(isa).kernels(); }
+
+double fma_flops(std::string_view isa, int threads) {
+  const Isa& table = *chosen(isa).isa();
+  ThreadPool pool(threads);
+  std::vector<double> rates(static_cast<size_t>(threads)), seconds(rates.size());
+  std::vector<float> sinks(rates.size());
+  // Each thread by its own processor time, so that what else the machine does shows less.
+  const auto rate = [&](int64_t steps) {
+    pool.run(threads, [&](int64_t task, int) {
+      const double start = thread_seconds();
+      const double operations = table.fma_steps(steps, &sinks[task]);
+      seconds[task] = thread_seconds() - start;
+      rates[task] = operations / std::max(seconds[task], 1e-9);
+    });
+    return std::accumulate(rates.begin(), rates.end(), 0.0);
+  };
+  // As many steps as take 40 ms; then the best round of seven: a clock that is still rising, or a
+  // neighbour on the same core, only ever slows it down.
+  constexpr int64_t kProbe = 200'000;
+  rate(kProbe);
+  const auto steps = static_cast<int64_t>(kProbe * 0.04 / std::max(seconds[0], 1e-6));
+  double best = 0;
+  for (int round = 0; round < 7; ++round) best = std::max(best, rate(steps + 1));
+  return best;
+}
 
 std::vector<std::pair<std::string, std::string>> kernel_report(std::string_view isa) {
   const Isa& table = *chosen(isa).isa();

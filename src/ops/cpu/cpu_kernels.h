@@ -19,6 +19,10 @@ std::vector<std::string> usable_isas();
 // The table of one of them; lives for ever. Throws kUnsupported naming those that can be had.
 const Kernels& cpu_kernels(std::string_view isa);
 
+// Operations a second of f32 multiply-adds from registers, on so many threads, measured now (about
+// a third of a second): what a product on this processor can reach at most.
+double fma_flops(std::string_view isa, int threads);
+
 // Kernel by kernel, what runs: {"linear f32", "avx512, 12 x 32 tiles"}, for `winnow doctor`.
 std::vector<std::pair<std::string, std::string>> kernel_report(std::string_view isa);
 

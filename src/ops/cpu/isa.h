@@ -207,6 +207,8 @@ struct Isa {
   void (*linear_blocks)(const LinearBlocks&, int64_t row_begin, int64_t row_end,
                         int64_t panel_begin, int64_t panel_end);
   bool i8_steps;  // linear_i8 reads steps rather than panels
+  // Multiply-adds from registers, on and on; returns the operations (fma.inl).
+  double (*fma_steps)(int64_t steps, float* sink);
 };
 
 // Tokens of a page of keys and values: two panels of keys.

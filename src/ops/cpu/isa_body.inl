@@ -14,6 +14,7 @@ namespace {
 #include "ops/cpu/linear_16bit.inl"
 #include "ops/cpu/attention.inl"
 #include "ops/cpu/cached_attention.inl"
+#include "ops/cpu/fma.inl"
 // clang-format on
 
 constexpr Isa table_of(const char* name, const char* linear_i8_name, bool i8_steps) {
@@ -36,7 +37,8 @@ constexpr Isa table_of(const char* name, const char* linear_i8_name, bool i8_ste
           .block_row_tile = kRowTileBlocks,
           .quantize_blocks = quantize_blocks,
           .linear_blocks = linear_blocks,
-          .i8_steps = i8_steps};
+          .i8_steps = i8_steps,
+          .fma_steps = fma_steps};
 }
 }  // namespace
 }  // namespace WINNOW_ISA
