@@ -6,14 +6,14 @@
 The trunk is transformers' in fp32 on the CPU, one text at a time; markers, expansion, projection, norm, skipped signs and
 MaxSim are written out here from Khattab & Zaharia 2020 and from what PyLate documents, with no code of either.
 """
-import json
 import string
 
 import goldens
 import safetensors.torch
 import torch
 import transformers
-from goldens import DATA, MAX_POSITIONS, digits, fresh, head_of, save_model, tiny_tokenizer, tokenizer_of, write_goldens, write_json
+from goldens import (MAX_POSITIONS, digits, fresh, head_of, save_model, tiny_tokenizer, tokenizer_of, write_goldens,
+                     write_json)
 from goldens_encoders import MODERNBERT, SMALL, randomise
 from goldens_texts import LONG
 from tokenizers import Tokenizer
@@ -45,10 +45,10 @@ class Late:
             hidden = self.model(input_ids=torch.tensor([ids]), attention_mask=mask).last_hidden_state[0]
             vectors = torch.nn.functional.normalize(self.linear(hidden), dim=-1)
         kept = [i for i, t in enumerate(ids) if side == "query" or t not in self.skipped]
-        self_case = {"side": side, "text": text, "ids": ids, "seen": seen, "count": len(kept)}
+        case = {"side": side, "text": text, "ids": ids, "seen": seen, "count": len(kept)}
         if len(kept) <= 24:
-            self_case["vectors"] = [digits(v, 6) for v in vectors[kept]]
-        return self_case, vectors[kept]
+            case["vectors"] = [digits(v, 6) for v in vectors[kept]]
+        return case, vectors[kept]
 
 
 def write(name, folder, late):
