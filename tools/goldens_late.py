@@ -55,9 +55,9 @@ def write(name, folder, late):
     made = [late.case("query", q) for q in QUERIES] + [late.case("document", d) for d in DOCUMENTS]
     queries, documents = made[:len(QUERIES)], made[len(QUERIES):]
     scores = [digits([(q @ d.T).max(1).values.mean() for _, d in documents], 7) for _, q in queries]
+    head = head_of(name, "late", MAX_POSITIONS) | {"script": "tools/goldens_late.py"}
     write_goldens(folder / "late_goldens.json",
-                  head_of(name, "late", MAX_POSITIONS) | {"script": "tools/goldens_late.py", "queries": QUERIES, "documents": DOCUMENTS, "scores": scores},
-                  [case for case, _ in made])
+                  head | {"queries": QUERIES, "documents": DOCUMENTS, "scores": scores}, [case for case, _ in made])
 
 
 def vocabulary(*more):
