@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/commands.h"
+#include "app/inspection.h"
 #include "app/machine.h"
 #include "app/model_flags.h"
 #include "app/result_stream.h"
@@ -61,6 +62,15 @@ std::string feature_line() {
   return cat(has.empty() ? "none" : has.substr(1), lacks.empty() ? "" : "; not", lacks);
 }
 
+// Empty also where the folder cannot be read: `winnow inspect` says why.
+std::string prompt_of(const CachedModel& model) {
+  try {
+    return prompt_in(model.folder);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
 std::string report_json(const Machine& machine, const Settings& settings,
                         const std::vector<CachedModel>& models,
                         const std::vector<Missing>& missing) {
@@ -84,12 +94,18 @@ std::string report_json(const Machine& machine, const Settings& settings,
   json.member("memory_bytes", machine.memory_bytes)
       .member("free_memory_bytes", machine.free_memory_bytes);
   json.member("memory_limit_bytes", machine.memory_limit_bytes);
+  json.key("prompt");
+  settings.prompt ? json.value(named_prompt(*settings.prompt)) : json.null();
   json.member("models_folder", models_folder())
       .member("free_disk_bytes", free_disk_bytes(models_folder()));
   json.member("settings", settings.path);
   json.key("models").begin_array();
-  for (const CachedModel& model : models)
-    json.begin_object().member("name", model.name).member("bytes", model.bytes).end_object();
+  for (const CachedModel& model : models) {
+    json.begin_object().member("name", model.name).member("bytes", model.bytes).key("prompt");
+    const std::string prompt = prompt_of(model);
+    prompt.empty() ? json.null() : json.value(prompt);
+    json.end_object();
+  }
   json.end_array().key("missing").begin_array();
   for (const Missing& thing : missing)
     json.begin_object().member("what", thing.what).member("how", thing.how).end_object();
@@ -118,10 +134,14 @@ void write_report(ResultStream& out, const Machine& machine, const Settings& set
                          ? ", limited to " + human_bytes(machine.memory_limit_bytes)
                          : ""));
   row("settings", settings.path.empty() ? "none (no winnow.yaml)" : settings.path);
+  if (settings.prompt) row("prompt", named_prompt(*settings.prompt) + " (of the settings)");
   row("cache", models_folder() + ", " + human_bytes(free_disk_bytes(models_folder())) + " free");
   row("hub", hub_folder());
-  for (const CachedModel& model : models)
-    row("model", model.name + ", " + human_bytes(model.bytes));
+  for (const CachedModel& model : models) {
+    const std::string prompt = prompt_of(model);
+    row("model", model.name + ", " + human_bytes(model.bytes) +
+                     (prompt.empty() ? "" : ", asked by the prompt " + prompt));
+  }
   for (const Missing& thing : missing) row("missing", thing.what + "; get it: " + thing.how);
   if (missing.empty()) row("missing", "nothing");
 }

@@ -162,6 +162,7 @@ int run(const Flags& flags) {
     for (size_t i = call * kTextsACall; i < std::min(texts.size(), (call + 1) * kTextsACall); ++i)
       request.inputs.emplace_back(texts[i]);
     request.prompt = prompt;
+    request.side = side_of(engine->info(), flags.prompt_name);
     request.normalize = !flags.no_normalize;
     request.dimensions = flags.dimensions;
     Answer answer;
@@ -220,7 +221,7 @@ Command add_embed(CLI::App& program) {
       "Print a weight for each token of the vocabulary that says something (bge-m3): JSON, "
       "a text a line");
   app->add_flag("--multi", flags->multi,
-                "Print a vector for each token (bge-m3): JSON, a text a line");
+                "Print a vector for each token (bge-m3, ColBERT): JSON, a text a line");
   app->add_option("--dimensions", flags->dimensions,
                   "Keep the first so many values (Matryoshka); without it all")
       ->check(CLI::Range(1, 1 << 20).description(""))

@@ -50,6 +50,7 @@ std::string inspection_json(const Inspection& found) {
   text_or_null("why_not", plan.why_not);
   text_or_null("tokenizer", plan.tokenizer);
   text_or_null("chat_template", plan.chat_template);
+  text_or_null("prompt", plan.prompt);
   json.member("memory", plan.memory).end_object().key("totals").begin_object();
   for (const auto& [type, total] : totals_of(found)) {
     json.key(type).begin_object().member("tensors", total.tensors);
@@ -94,6 +95,7 @@ void write_plan(ResultStream& out, const Inspection& found) {
   if (!plan.why_not.empty()) line("cannot load", plan.why_not);
   line("tokenizer", plan.tokenizer.empty() ? "none" : plan.tokenizer);
   line("chat template", plan.chat_template.empty() ? "none" : plan.chat_template);
+  if (!plan.prompt.empty()) line("prompt", plan.prompt);
   if (plan.memory > 0) line("memory", "about " + human_bytes(plan.memory) + " for weights");
 }
 

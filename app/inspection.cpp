@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/json_file.h"
 #include "base/mapped_file.h"
 #include "base/utf8.h"
 #include "models/decoders.h"
@@ -162,6 +163,9 @@ void plan_for(Inspection& out, const Checkpoint& checkpoint, const std::string& 
   if (!plan.known) plan.why_not = "winnow does not have this architecture";
   const bool pools = exists(folder + "/1_Pooling/config.json");
   plan.task = task_of(plan.architecture, config, checkpoint, pools);
+  if (is_colbert(config)) plan.task = "embedder";
+  if (!folder.empty() && is_decoder(config)) plan.prompt = prompt_in(folder);
+  if (!plan.prompt.empty()) plan.task = "reranker";
   // A head that shares the embeddings is packed once more.
   if (const StoredTensor* words = checkpoint.find("model.embed_tokens.weight");
       words && plan.task == "generator" && !checkpoint.find("lm_head.weight"))
@@ -169,6 +173,20 @@ void plan_for(Inspection& out, const Checkpoint& checkpoint, const std::string& 
 }
 
 }  // namespace
+
+std::string named_prompt(const YesNoPrompt& prompt) {
+  return (prompt.name.empty() ? "of its own" : prompt.name) +
+         (prompt.verified ? "" : ", unverified");
+}
+
+std::string prompt_in(const std::string& folder) {
+  const std::optional<Json> config = read_json(folder + "/config.json");
+  if (config && config->find("architectures") && !is_decoder(*config)) return "";
+  const auto preset =
+      preset_for(config.value_or(Json()), fs::weakly_canonical(folder).filename().string(),
+                 read_json(folder + "/1_LogitScore/config.json").value_or(Json()));
+  return preset ? named_prompt(yes_no_preset(*preset)) : "";
+}
 
 Inspection inspect(const std::string& path) {
   Inspection out;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tasks/yes_no.h"
 #include "tensor/shape.h"
 
 namespace winnow {
@@ -30,6 +31,7 @@ struct LoadPlan {
   std::string why_not;        // what stands in the way, empty when nothing is known to
   std::string tokenizer;      // "tokenizer.json, 30522 tokens"; empty: none
   std::string chat_template;  // where it is; empty: none
+  std::string prompt;         // how a yes/no reranker is asked (named_prompt); empty: it is none
   int64_t memory = 0;         // bytes of the weights as they are computed with, about
 };
 
@@ -39,6 +41,15 @@ struct Inspection {
   std::vector<InspectedFact> facts;
   LoadPlan plan;
 };
+
+// A prompt by name: "qwen3-reranker"; "lychee-a, unverified" where its published form was not
+// found.
+std::string named_prompt(const YesNoPrompt& prompt);
+
+// How the decoder of a folder would be asked for yes or no without further settings, as
+// named_prompt; empty: nothing in it says that it is such a reranker. Throws kCorrupt for a config
+// that is no JSON.
+std::string prompt_in(const std::string& folder);
 
 // path: a file or a folder. Throws as Checkpoint::open.
 Inspection inspect(const std::string& path);

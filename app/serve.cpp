@@ -17,7 +17,7 @@ struct Flags {
   ComputeFlags compute;
   std::optional<std::string> host, api_key;
   std::optional<int64_t> port;
-  std::optional<bool> auto_truncate, return_documents, strict;
+  std::optional<bool> auto_truncate, return_documents, sglang, strict;
 };
 
 ServerOptions server_options(const Flags& flags, const Settings& settings) {
@@ -31,6 +31,7 @@ ServerOptions server_options(const Flags& flags, const Settings& settings) {
   set(o.api_key, flags.api_key, settings.api_key);
   set(o.auto_truncate, flags.auto_truncate, settings.auto_truncate);
   set(o.return_documents, flags.return_documents, settings.return_documents);
+  set(o.sglang, flags.sglang, settings.sglang);
   set(o.strict, flags.strict, settings.strict);
 
   const Limits limits = merged(flags.compute.limits, settings.limits);
@@ -123,6 +124,8 @@ Command add_serve(CLI::App& program) {
              "Cut what is too long, where a request does not say; on unless told");
   add_switch(*app, "--return-documents", flags->return_documents,
              "Let /v1/rerank answer with the documents' text");
+  add_switch(*app, "--sglang", flags->sglang,
+             "Answer /v1/rerank as SGLang does: a bare list of score, document, index");
   add_switch(*app, "--strict", flags->strict,
              "Refuse unknown fields of rerank requests, as Cohere does");
   app->add_flag("--pull", flags->pull, "Fetch models first that are not on this machine");

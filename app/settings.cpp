@@ -55,6 +55,7 @@ class Reader {
         {"api_key", &s.api_key},
         {"auto_truncate", &s.auto_truncate},
         {"return_documents", &s.return_documents},
+        {"sglang", &s.sglang},
         {"strict", &s.strict}};
     std::vector<Key> limits;
     for (const LimitKey& limit : limit_keys())

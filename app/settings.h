@@ -45,7 +45,7 @@ struct Settings {
   std::optional<std::string> host, device, dtype, max_memory, pooling, api_key;
   std::optional<std::string> task, kv_cache;  // of decoders: what for; memory for keys and values
   std::optional<int64_t> port, threads;
-  std::optional<bool> auto_truncate, return_documents, strict;
+  std::optional<bool> auto_truncate, return_documents, sglang, strict;
   Limits limits;
   std::optional<YesNoPrompt> prompt;       // of yes/no rerankers
   std::optional<std::string> instruction;  // in place of their prompt's own

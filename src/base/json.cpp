@@ -253,4 +253,26 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
   return *this;
 }
 
+void append_json(JsonWriter& json, const Json& value) {
+  if (value.is_bool()) {
+    json.value(value.boolean());
+  } else if (value.is_integer()) {
+    json.value(value.integer());
+  } else if (value.is_number()) {
+    json.value(value.number());
+  } else if (value.is_string()) {
+    json.value(value.string());
+  } else if (value.is_array()) {
+    json.begin_array();
+    for (size_t i = 0; i < value.size(); ++i) append_json(json, value[i]);
+    json.end_array();
+  } else if (value.is_object()) {
+    json.begin_object();
+    for (const auto& [key, member] : value.members()) append_json(json.key(key), member);
+    json.end_object();
+  } else {
+    json.null();
+  }
+}
+
 }  // namespace winnow

@@ -109,4 +109,7 @@ class JsonWriter {
   bool first_ = true;
 };
 
+// Appends any JSON value as it is: members in their order, one spelling for each string and number.
+void append_json(JsonWriter& json, const Json& value);
+
 }  // namespace winnow

@@ -271,7 +271,7 @@ std::unique_ptr<Generation> DecoderRunner::generate(GenerateRequest request, con
   if (request.max_tokens > 0) most = std::min<int64_t>(most, request.max_tokens);
   check_sampling(request.sampling, network_.model->vocab_size());
   std::optional<JsonConstraint> constraint;
-  if (request.json) constraint.emplace(trie(), request.schema);
+  if (request.json) constraint = constraints_.get(trie(), request.schema, request.json_frame);
 
   auto pieces = std::make_shared<Pieces>();
   pieces->open = request.choices;

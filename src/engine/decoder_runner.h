@@ -8,7 +8,7 @@
 
 #include "engine/engine.h"
 #include "engine/scheduler.h"
-#include "tasks/json_constraint.h"
+#include "tasks/constraint_cache.h"
 
 namespace winnow {
 
@@ -38,6 +38,7 @@ class DecoderRunner {
   std::vector<int32_t> end_tokens_;
   std::mutex trie_mutex_;
   std::shared_ptr<const TokenTrie> trie_;  // made when the first constraint asks for it
+  ConstraintCache constraints_{8};         // their use is the scheduler's thread's
   Scheduler scheduler_;                    // last: it uses the others until it ends
 };
 

@@ -141,6 +141,13 @@ ModelKind kind_of(const Network& network) {
   return network.labels.size() == 1 ? ModelKind::kReranker : ModelKind::kClassifier;
 }
 
+std::vector<std::vector<int32_t>> ids_of(const std::vector<Encoded>& encoded) {
+  std::vector<std::vector<int32_t>> out;
+  out.reserve(encoded.size());
+  for (const Encoded& e : encoded) out.push_back(e.sequence.ids);
+  return out;
+}
+
 }  // namespace
 
 struct Engine::Parts {
@@ -155,6 +162,7 @@ struct Engine::Parts {
   std::vector<const Kernels*> replicas;
   std::string isa;  // of the CPU
   int threads = 0;
+  LateForm late;  // embedders with a vector a token
 
   // Outputs for those that have a sequence; empty ones for the others.
   std::vector<Output> run(std::vector<Encoded>& encoded, const Call& call, CallTimes* times) {
@@ -174,20 +182,26 @@ struct Engine::Parts {
     if (!fits)
       fail(Code::kUnsupported, info.name, ": model is not ", task, "; it is a ", info.architecture);
   }
+  void want_vectors() const {
+    if (info.dimensions == 0)
+      fail(Code::kUnsupported, info.name,
+           ": the model gives a vector a token and none a text: ask for those, or rerank with it");
+  }
   bool is(ModelKind kind) const { return info.kind == kind; }
-  bool late() const { return info.multi_dimensions > 0; }  // reranks by a vector a token
+  bool is_late() const { return info.multi_dimensions > 0; }  // reranks by a vector a token
 
   void want_reranker() const {
-    if (!late()) want(!is(ModelKind::kEmbedder) && !is(ModelKind::kGenerator), "a re-ranker model");
-    if (!late() && info.labels.size() != 1)
+    if (!is_late())
+      want(!is(ModelKind::kEmbedder) && !is(ModelKind::kGenerator), "a re-ranker model");
+    if (!is_late() && info.labels.size() != 1)
       fail(Code::kUnsupported, info.name, ": model is not a re-ranker model; it has ",
            info.labels.size(), " labels");
   }
   std::vector<Encoded> encode(const RerankRequest& request) const {
     const int limit = info.max_length;
-    return prompt   ? encode_yes_no(request, *prompt, *tokenizer, limit)
-           : late() ? encode_late(request, *tokenizer, limit)
-                    : encode_rerank(request, *tokenizer, limit);
+    return prompt      ? encode_yes_no(request, *prompt, *tokenizer, limit)
+           : is_late() ? encode_late(request, late, *tokenizer, limit)
+                       : encode_rerank(request, *tokenizer, limit);
   }
 
   void load_encoder(const EngineOptions& options, const ModelFolder& folder,
@@ -204,17 +218,23 @@ void Engine::Parts::load_encoder(const EngineOptions& options, const ModelFolder
         build_network(folder.config, chosen_parts(options.pooling, folder, defaulted), w));
   const Network& network = networks.front();
   tokenizer = Tokenizer::from_folder(options.folder);
+  if (folder.colbert) late = late_form(*folder.colbert, *tokenizer);
+  if (late.expansion && !late.attend_expansion)
+    fail(Code::kUnsupported, folder.colbert->source,
+         ": attend_to_expansion_tokens: want true, got false: the models see every token yet");
   info.architecture = network.architecture;
   info.kind = kind_of(network);
   info.pooling = name_of(network.pooling);
-  info.pooling_is_default = !network.classifier && defaulted;
+  info.pooling_is_default = !network.classifier && network.head && defaulted;
   info.sparse = network.sparse.has_value();
-  info.multi_dimensions = network.multi ? static_cast<int>(network.multi->out) : 0;
+  info.multi_dimensions = network.multi ? static_cast<int>(network.multi->width()) : 0;
+  info.query_and_document = folder.colbert.has_value();
   info.identity_scores = network.classifier && !folder.sigmoid;
   info.labels = network.labels;
   info.max_length = static_cast<int>(
       std::min(network.model->max_positions(), folder.max_length.value_or(INT64_MAX)));
-  info.dimensions = network.classifier ? 0 : static_cast<int>(network.head->width());
+  info.dimensions =
+      network.classifier || !network.head ? 0 : static_cast<int>(network.head->width());
   info.hidden_size = static_cast<int>(network.model->hidden_size());
   info.vocabulary = network.model->vocab_size();
   std::vector<std::unique_ptr<Executor>> executors;
@@ -298,6 +318,7 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
 
   Encoded first = encode_tokens(parts->tokenizer->tokenize("warm up"), nullptr, *parts->tokenizer,
                                 {}, info.max_length);
+  if (info.dimensions == 0 && info.multi_dimensions > 0) first.sequence.outputs = Sequence::kMulti;
   std::vector<Encoded> warm;
   warm.push_back(std::move(first));
   parts->run(warm, {}, nullptr);
@@ -335,11 +356,14 @@ RerankResponse Engine::rerank(const RerankRequest& request, const Call& call, Ca
   const std::optional<YesNoPrompt>& prompt = parts_->prompt;
   std::vector<Encoded> encoded = parts_->encode(request);
   t.tokenize = seconds_since(start);
+  const std::vector<std::vector<int32_t>> ids =
+      parts_->is_late() ? ids_of(encoded) : std::vector<std::vector<int32_t>>();
   const std::vector<Output> outputs = parts_->run(encoded, call, &t);
-  RerankResponse response =
-      prompt           ? decode_yes_no(request, *prompt, encoded, outputs)
-      : parts_->late() ? decode_late(request, encoded, outputs, parts_->info.multi_dimensions)
-                       : decode_rerank(request, encoded, outputs);
+  RerankResponse response = prompt ? decode_yes_no(request, *prompt, encoded, outputs)
+                            : parts_->is_late()
+                                ? decode_late(request, parts_->late, encoded,
+                                              {ids, outputs, parts_->info.multi_dimensions})
+                                : decode_rerank(request, encoded, outputs);
   t.characters = code_points(request.query);
   for (const std::string& document : request.documents) t.characters += code_points(document);
   t.total = seconds_since(start);
@@ -351,6 +375,7 @@ std::vector<std::vector<float>> Engine::embed(const EmbedRequest& request, const
   CallTimes local, &t = times ? *times : local;
   const Clock::time_point start = Clock::now();
   parts_->want(parts_->is(ModelKind::kEmbedder), "an embedding model");
+  parts_->want_vectors();
   std::vector<Encoded> encoded = encode_embed(request, tokenizer(), parts_->info.max_length);
   require_all(encoded);
   t.tokenize = seconds_since(start);
@@ -371,17 +396,18 @@ std::vector<Embedding> Engine::embed_outputs(const EmbedRequest& request, const 
     fail(Code::kUnsupported, info.name, ": model has no sparse head");
   if ((request.outputs & Sequence::kMulti) && info.multi_dimensions == 0)
     fail(Code::kUnsupported, info.name, ": model has no multi-vector head");
-  std::vector<Encoded> encoded = encode_embed(request, tokenizer(), info.max_length);
+  if (request.outputs & Sequence::kPooled) parts_->want_vectors();
+  std::vector<Encoded> encoded = encode_embed(request, tokenizer(), info.max_length, parts_->late);
   require_all(encoded);
   t.tokenize = seconds_since(start);
-  std::vector<std::vector<int32_t>> ids;
-  ids.reserve(encoded.size());
-  for (const Encoded& e : encoded) ids.push_back(e.sequence.ids);
+  const std::vector<std::vector<int32_t>> ids = ids_of(encoded);
   const std::vector<Output> outputs = parts_->run(encoded, call, &t);
-  std::vector<Embedding> embeddings = decode_embeddings(
-      request, ids, outputs,
-      {.pooled = info.dimensions, .multi = info.multi_dimensions, .hidden = info.hidden_size},
-      tokenizer());
+  std::vector<Embedding> embeddings = decode_embeddings(request, ids, outputs,
+                                                        {.pooled = info.dimensions,
+                                                         .multi = info.multi_dimensions,
+                                                         .hidden = info.hidden_size,
+                                                         .form = parts_->late},
+                                                        tokenizer());
   for (const EmbedInput& input : request.inputs)
     if (const auto* text = std::get_if<std::string>(&input)) t.characters += code_points(*text);
   t.total = seconds_since(start);

@@ -71,13 +71,14 @@ struct ModelInfo {
   bool pooling_is_default = false;  // nothing says how to pool: sentence-transformers' default
   bool sparse = false;              // gives a weight for each token (bge-m3)
   int multi_dimensions = 0;         // of a vector for each token (bge-m3, ColBERT); 0: it has none
+  bool query_and_document = false;  // those differ between a query and a document (ColBERT)
   std::map<std::string, std::string> prompts;  // what a text is preceded by, by name
   std::string default_prompt;                  // a name in prompts, or ""
   bool identity_scores = false;     // the checkpoint's own CrossEncoder gives logits, not sigmoids
   bool chat = false;                // generators: has a chat template
   std::vector<std::string> labels;  // classifiers and rerankers
   int max_length;                   // tokens, special ones included
-  int dimensions;                   // of an embedding; 0 for classifiers
+  int dimensions;                   // of an embedding; 0 for classifiers and ColBERT
   int hidden_size = 0;              // of a token's hidden state
   int64_t vocabulary = 0;           // ids are below
   int64_t parameters;

@@ -15,7 +15,8 @@ class LocalExecutor final : public Executor {
                      .types = batch.types,
                      .positions = batch.positions,
                      .starts = batch.starts,
-                     .prompts = batch.prompts};
+                     .prompts = batch.prompts,
+                     .keys = batch.keys};
     uint8_t any = 0;
     for (const uint8_t outputs : batch.outputs) any |= outputs;
     const Results results = network_.run(ops_, view,

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "base/error.h"
 #include "base/json_file.h"
+#include "engine/colbert_folder.h"
 
 namespace winnow {
 namespace {
@@ -50,6 +52,8 @@ std::optional<Module> read_module(const std::string& folder, const std::string& 
   if (kind == "Pooling") return read_pooling(*config, file);
   Module module{.kind = kind == "Dense" ? Module::Kind::kDense : Module::Kind::kLayerNorm};
   module.checkpoint = Checkpoint::open_folder(where);
+  if (config->find("use_residual") && config->boolean("use_residual", false))
+    fail(Code::kUnsupported, file, ": use_residual: want false, got true");
   if (kind == "Dense")
     module.activation =
         last_part(config->string("activation_function", "torch.nn.modules.activation.Tanh"));
@@ -125,6 +129,11 @@ ModelFolder read_model_folder(const std::string& folder, const Checkpoint& check
   out.parts.modules = read_modules(folder);
   out.parts.sparse = read_side_head(folder, "sparse_linear");
   out.parts.multi = read_side_head(folder, "colbert_linear");
+  // PyLate: modules on each token instead of a pooling.
+  if (!out.parts.modules.empty() && out.parts.modules[0].kind == Module::Kind::kDense)
+    out.parts.token_modules = std::exchange(out.parts.modules, {});
+  if (!out.parts.token_modules.empty() || is_colbert(out.config))
+    out.colbert = read_colbert_settings(folder, out.config);
   out.sigmoid = read_sigmoid(out.config);
   read_prompts(folder, out);
   lower(out.max_length, read_json(folder + "/tokenizer_config.json"), "model_max_length");

@@ -7,6 +7,10 @@ void PackedBatch::add(const Sequence& sequence) {
   ids.insert(ids.end(), sequence.ids.begin(), sequence.ids.end());
   types.insert(types.end(), sequence.type_ids.begin(), sequence.type_ids.end());
   for (int32_t i = 0; i < length; ++i) positions.push_back(i);
+  if (sequence.keys > 0 && keys.empty())  // the first with tokens that are not seen
+    for (size_t i = 0; i + 1 < starts.size(); ++i) keys.push_back(starts[i + 1] - starts[i]);
+  if (sequence.keys > 0 || !keys.empty())
+    keys.push_back(sequence.keys > 0 ? sequence.keys : length);
   starts.push_back(starts.back() + length);
   prompts.push_back(sequence.prompt);
   outputs.push_back(sequence.outputs);
@@ -22,6 +26,7 @@ PackedBatch PackedBatch::part(int64_t begin, int64_t end) const {
     out.starts.push_back(starts[i + 1] - starts[begin]);
     out.prompts.push_back(prompts[i]);
     out.outputs.push_back(outputs[i]);
+    if (!keys.empty()) out.keys.push_back(keys[i]);
   }
   return out;
 }
@@ -32,6 +37,7 @@ void PackedBatch::clear() {
   positions.clear();
   starts.assign(1, 0);
   prompts.clear();
+  keys.clear();
   outputs.clear();
 }
 

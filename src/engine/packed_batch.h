@@ -13,6 +13,7 @@ struct PackedBatch {
   std::vector<int32_t> ids, types, positions;  // [T]; positions from 0 in each text
   std::vector<int32_t> starts = {0};           // [B + 1]
   std::vector<int32_t> prompts;                // [B] a prompt's tokens at each text's start
+  std::vector<int32_t> keys;                   // [B] tokens that are seen; empty: all of all texts
   std::vector<uint8_t> outputs;                // [B] Sequence::OutputKind
 
   void add(const Sequence& sequence);

@@ -21,15 +21,9 @@ Json tools_of(const Json& body) {
   const auto tools = body.find("tools");
   if (tools) require(tools->is_array(), "`tools`: want an array, got ", tools->kind());
   const bool some = tools && tools->size() > 0;
-  std::string choice = some ? "auto" : "none";
-  if (const auto found = body.find("tool_choice")) {
-    if (!found->is_string())
-      fail(Code::kUnsupported, "`tool_choice`: want none or auto, got a named function");
-    choice = found->string();
-  }
-  if (choice == "none") return {};
-  if (choice != "auto") fail(Code::kUnsupported, "`tool_choice`: want none or auto, got ", choice);
-  return some ? *tools : Json();
+  const auto choice = body.find("tool_choice");
+  const bool none = choice && choice->is_string() && choice->string() == "none";
+  return some && !none ? *tools : Json();
 }
 
 void append_entry(JsonWriter& json, const TokenReport::Entry& entry) {
@@ -74,6 +68,7 @@ void append_call(JsonWriter& json, const ToolCall& call, std::optional<int> inde
       .end_object();
 }
 
+// OpenAI: a call of a named function ends with stop.
 std::string_view finish_of(Finish finish, bool any_call) {
   return finish == Finish::kStop && any_call ? "tool_calls" : finish_name(finish);
 }
@@ -118,7 +113,8 @@ class ChatStream final : public GenerateStream {
     if (answer_.logprobs && delta.finish && !choice.reports.empty())
       say_chunk(delta.choice, {}, [](JsonWriter& json) { json.member("content", ""); });
     if (delta.finish)
-      say_chunk(delta.choice, finish_of(*delta.finish, choice.reader.any()), [](JsonWriter&) {});
+      say_chunk(delta.choice, finish_of(*delta.finish, choice.reader.any() && !answer_.named_call),
+                [](JsonWriter&) {});
   }
 
   void on_end() override {
@@ -161,6 +157,7 @@ ChatRequest parse_chat(const Json& body, const GenerationDefaults& defaults) {
   want.body = parse_generate_body(body, defaults);
   want.messages = body.at("messages");
   check_messages(want.messages);
+  want.forced = forced_call_of(body);
   want.tools = tools_of(body);
   constexpr int kMost = std::numeric_limits<int>::max();
   const char* limit = body.find("max_completion_tokens") ? "max_completion_tokens" : "max_tokens";
@@ -212,7 +209,9 @@ std::string chat_json(const ChatAnswer& answer, Generation& generation, Work& wo
     }
     json.end_object().key("logprobs");
     answer.logprobs ? append_logprobs(json, choice.reports) : void(json.null());
-    json.member("finish_reason", finish_of(choice.finish, choice.reader.any())).end_object();
+    json.member("finish_reason",
+                finish_of(choice.finish, choice.reader.any() && !answer.named_call))
+        .end_object();
   }
   json.end_array();
   append_usage(json.key("usage"), generation.usage());
@@ -236,13 +235,23 @@ HttpResponse post_chat_completions(const HttpRequest& http, const Service& servi
   render.extra = want.extra;
   render.add_generation_prompt = want.add_generation_prompt;
   request.prompt = engine.chat_prompt(render);
-  ChatAnswer answer{
-      .head = answer_head("chatcmpl-", engine.info()),
-      .choices = request.choices,
-      .logprobs = want.logprobs,
-      .tool_calls = !want.tools.is_null() && template_has_tool_call_tags(engine, want.tools),
-      .include_usage = want.body.include_usage,
-      .continuous_usage = want.body.continuous_usage};
+  const bool tags = !want.tools.is_null() && template_has_tool_call_tags(engine, want.tools);
+  if (want.forced) {
+    if (!tags)
+      fail(Code::kUnsupported,
+           "`tool_choice`: want none or auto, as the model's template does not write calls as "
+           "<tool_call>");
+    request.json = true;
+    request.schema = call_schema(want.tools, *want.forced);
+    request.json_frame = call_frame();
+  }
+  ChatAnswer answer{.head = answer_head("chatcmpl-", engine.info()),
+                    .choices = request.choices,
+                    .logprobs = want.logprobs,
+                    .tool_calls = tags,
+                    .named_call = want.forced && !want.forced->name.empty(),
+                    .include_usage = want.body.include_usage,
+                    .continuous_usage = want.body.continuous_usage};
   work.inputs = 1;
   const int choices = request.choices, max_tokens = request.max_tokens;
   std::unique_ptr<Generation> generation = engine.generate(std::move(request), http.call);

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/json.h"
+#include "http/forced_call.h"
 #include "http/generate_body.h"
 #include "http/route.h"
 
@@ -15,13 +17,13 @@ struct ChatRequest {
   GenerateBody body;
   Json messages;
   Json tools;  // null: none, or none wanted
+  std::optional<ForcedCall> forced;
   Json extra;  // chat_template_kwargs
   bool add_generation_prompt = true;
   bool logprobs = false;
 };
 
-// Throws as parse_generate_body and check_messages; kUnsupported for a tool_choice that is neither
-// none nor auto.
+// Throws as parse_generate_body, check_messages and forced_call_of.
 ChatRequest parse_chat(const Json& body, const GenerationDefaults& defaults);
 
 // What an answer is made with, beside the generation.
@@ -30,6 +32,7 @@ struct ChatAnswer {
   int choices = 1;
   bool logprobs = false;
   bool tool_calls = false;  // read them from the text
+  bool named_call = false;  // of a function that the request named
   bool include_usage = false, continuous_usage = false;
 };
 

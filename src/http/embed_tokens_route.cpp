@@ -16,6 +16,7 @@ std::vector<Embedding> embed(const HttpRequest& http, const Service& service, Wo
   work.inputs = want.request.inputs.size();
   Engine& engine = service.models.choose(need, want.model, UnknownModel::kDefault, work);
   want.request.prompt = prompt_of(engine.info(), want.prompt_name);
+  want.request.side = side_of(engine.info(), want.prompt_name);
   want.request.outputs = outputs(engine.info());
   return engine.embed_outputs(want.request, http.call, &work.times);
 }

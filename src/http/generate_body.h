@@ -32,9 +32,6 @@ struct GenerateBody {
 // kUnsupported naming one that winnow has not.
 GenerateBody parse_generate_body(const Json& body, const GenerationDefaults& defaults);
 
-// Appends any JSON value as it is.
-void append_json(JsonWriter& json, const Json& value);
-
 std::string_view finish_name(Finish finish);  // "stop", "length"
 
 // {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"}.

@@ -103,10 +103,16 @@ const std::string& prompt_of(const ModelInfo& model, std::string_view prompt_nam
   if (name.empty()) return kNone;
   const auto found = model.prompts.find(name);
   if (found != model.prompts.end()) return found->second;
+  if (model.query_and_document && (name == "query" || name == "document")) return kNone;
   std::string names;
   for (const auto& [known, text] : model.prompts) names += (names.empty() ? "" : ", ") + known;
   fail(Code::kInvalidArgument, "`prompt_name`: want one of the model's prompts (",
        names.empty() ? "it has none" : names, "), got ", name);
+}
+
+TextSide side_of(const ModelInfo& model, std::string_view prompt_name) {
+  return model.query_and_document && prompt_name == "query" ? TextSide::kQuery
+                                                            : TextSide::kDocument;
 }
 
 std::string prompt_for(const ModelInfo& model, std::string_view input_type) {

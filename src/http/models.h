@@ -54,6 +54,10 @@ class Models {
 // one. Throws kInvalidArgument, naming the prompts there are.
 const std::string& prompt_of(const ModelInfo& model, std::string_view prompt_name);
 
+// Which side of a late-interaction model the texts are: a query where prompt_name says so, else a
+// document.
+TextSide side_of(const ModelInfo& model, std::string_view prompt_name);
+
 // The name of the prompt for an `input_type`: query (search_query), or document (passage,
 // search_document), as far as the model has one; "" where it has none, or there is no input_type.
 // Throws kInvalidArgument naming the types.

@@ -90,6 +90,14 @@ LongDocuments long_documents_of(const Json& body, RankingVersion version, size_t
   return out;
 }
 
+// Throws the first refused document's error.
+void require_scores(const RerankResponse& response) {
+  const RerankResult* bad = nullptr;
+  for (const RerankResult& result : response.results)
+    if (result.error && (!bad || result.index < bad->index)) bad = &result;
+  if (bad) fail(bad->error->code, "documents[", bad->index, "]: ", bad->error->message);
+}
+
 HttpResponse post_ranking(const HttpRequest& http, const Service& service, Work& work,
                           RankingVersion version) {
   const Json body = parse_body(http.body);
@@ -98,6 +106,8 @@ HttpResponse post_ranking(const HttpRequest& http, const Service& service, Work&
   work.inputs = want.request.documents.size();
   Engine& engine = service.models.choose(Need::kRerank, want.model, UnknownModel::kNotFound, work);
   const RerankResponse response = engine.rerank(want.request, http.call, &work.times);
+  if (version == RankingVersion::kV1 && service.options.sglang)
+    return ok(sglang_json(want, response, random_uuid()));
   return ok(ranking_json(want, response, work, version, random_uuid()));
 }
 
@@ -134,17 +144,34 @@ Ranking parse_ranking(const Json& body, RankingVersion version, const ServerOpti
   want.request.truncation.max_length = std::max(tokens, 0);
   want.request.long_documents = long_documents_of(body, version, documents.size());
   want.return_documents =
-      body.boolean("return_documents", version == RankingVersion::kV1 && options.return_documents);
+      body.boolean("return_documents",
+                   version == RankingVersion::kV1 && (options.return_documents || options.sglang));
   return want;
+}
+
+std::string sglang_json(const Ranking& want, const RerankResponse& response,
+                        const std::string& id) {
+  require_scores(response);
+  JsonWriter json;
+  json.begin_array();
+  for (const RerankResult& result : response.results) {
+    json.begin_object().member("score", result.score);
+    if (want.return_documents)
+      json.member("document", want.request.documents[result.index]);
+    else
+      json.key("document").null();
+    json.member("index", result.index);
+    json.key("meta_info").begin_object().member("id", id);
+    if (!want.ids.empty() && !want.ids[result.index].empty())
+      json.key("document_id").raw(want.ids[result.index]);
+    json.end_object().end_object();
+  }
+  return json.end_array().take();
 }
 
 std::string ranking_json(const Ranking& want, const RerankResponse& response, const Work& work,
                          RankingVersion version, const std::string& id) {
-  const RerankResult* bad = nullptr;
-  for (const RerankResult& result : response.results)
-    if (result.error && (!bad || result.index < bad->index)) bad = &result;
-  if (bad) fail(bad->error->code, "documents[", bad->index, "]: ", bad->error->message);
-
+  require_scores(response);
   JsonWriter json;
   json.begin_object().member("id", id).member("object", "list");
   if (work.model) json.member("model", work.model->name);

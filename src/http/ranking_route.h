@@ -32,6 +32,11 @@ Ranking parse_ranking(const Json& body, RankingVersion version, const ServerOpti
 std::string ranking_json(const Ranking& want, const RerankResponse& response, const Work& work,
                          RankingVersion version, const std::string& id);
 
+// The same as SGLang has it: [{"score", "document", "index", "meta_info"}], the best first.
+// meta_info has the answer's id, and the `id` that a document came with as document_id. Throws as
+// ranking_json.
+std::string sglang_json(const Ranking& want, const RerankResponse& response, const std::string& id);
+
 HttpResponse post_v1_rerank(const HttpRequest& http, const Service& service, Work& work);
 HttpResponse post_v2_rerank(const HttpRequest& http, const Service& service, Work& work);
 

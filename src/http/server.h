@@ -47,6 +47,8 @@ struct ServerOptions {
   bool auto_truncate = true;
   // Of /v1/rerank, where a request does not say; Jina's own default is true.
   bool return_documents = false;
+  // /v1/rerank answers as SGLang does: a bare list, with the documents unless a request says not.
+  bool sglang = false;
   // Unknown fields of /v1/rerank and /v2/rerank are 422, as Cohere does.
   bool strict = false;
 };

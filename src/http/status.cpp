@@ -9,61 +9,41 @@
 namespace winnow {
 namespace {
 
-int tei_status(Code code) {
+// What each family answers. Cohere's list has no 424 and names a wrong body 400; OpenAI's says 400
+// for what the client did wrong, 422 for what it asks for that there is not.
+struct Statuses {
+  int tei;
+  int cohere = tei;
+  int openai = cohere;
+};
+
+Statuses statuses_of(Code code) {
   switch (code) {
     case Code::kCorrupt:
     case Code::kEmpty:
-      return 400;
+      return {.tei = 400};
     case Code::kNotFound:
-      return 404;
+      return {.tei = 404};
     case Code::kInvalidArgument:
+      return {.tei = 422, .cohere = 400};
     case Code::kTooLong:
     case Code::kTokenizer:
-      return 422;
+      return {.tei = 422, .cohere = 422, .openai = 400};
     case Code::kUnsupported:
+      return {.tei = 424, .cohere = 422};
     case Code::kInternal:
-      return 424;
+      return {.tei = 424, .cohere = 500};
     case Code::kOverloaded:
-      return 429;
+      return {.tei = 429};
     case Code::kCancelled:
-      return 499;
+      return {.tei = 499};
     case Code::kIo:
     case Code::kNetwork:
-      return 500;
+      return {.tei = 500};
     case Code::kDeadline:
-      return 504;
+      return {.tei = 504};
   }
-  return 500;
-}
-
-// Cohere's list of statuses has no 424, and names a wrong body 400.
-int cohere_status(Code code) {
-  switch (code) {
-    case Code::kInvalidArgument:
-      return 400;
-    case Code::kUnsupported:
-      return 422;
-    case Code::kInternal:
-      return 500;
-    default:
-      return tei_status(code);
-  }
-}
-
-// OpenAI's: what the client did wrong is 400, what it asks for that there is not 422.
-int generate_status(Code code) {
-  switch (code) {
-    case Code::kInvalidArgument:
-    case Code::kTooLong:
-    case Code::kTokenizer:
-      return 400;
-    case Code::kUnsupported:
-      return 422;
-    case Code::kInternal:
-      return 500;
-    default:
-      return tei_status(code);
-  }
+  return {.tei = 500};
 }
 
 std::string_view openai_type(int status) {
@@ -92,8 +72,9 @@ std::string_view openai_code(int status) {
 }  // namespace
 
 int status_of(ErrorFamily family, Code code) {
-  if (family == ErrorFamily::kGenerate) return generate_status(code);
-  return family == ErrorFamily::kCohere ? cohere_status(code) : tei_status(code);
+  const Statuses statuses = statuses_of(code);
+  if (family == ErrorFamily::kGenerate) return statuses.openai;
+  return family == ErrorFamily::kCohere ? statuses.cohere : statuses.tei;
 }
 
 std::string_view tei_error_type(Code code) {

@@ -18,6 +18,9 @@ struct Batch {
   std::span<const int32_t> positions;  // [T], from 0 in each text
   std::span<const int32_t> starts;     // [B + 1]
   std::span<const int32_t> prompts{};  // [B] tokens of each text's prompt; empty: no text has one
+  // [B] how many of each text's first tokens are seen by its others: the rest see and are not seen,
+  // as ColBERT's [MASK]s. Empty: all are.
+  std::span<const int32_t> keys{};
 
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
   int64_t texts() const { return static_cast<int64_t>(starts.size()) - 1; }

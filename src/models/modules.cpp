@@ -21,7 +21,7 @@ constexpr std::array<Name, 6> kNames{
      {Pooling::kWeightedMean, "weightedmean", "weightedmean_tokens"},
      {Pooling::kLast, "lasttoken", "lasttoken"}}};
 
-// One step after the pooling: [B, in] to [B, out].
+// One step after the pooling: [B, in] to [B, out]; or on each token: [T, in] to [T, out].
 class Step {
  public:
   virtual ~Step() = default;
@@ -31,6 +31,7 @@ class Step {
 
 class Dense final : public Step {
  public:
+  Dense(Linear linear, std::string path) : linear_(std::move(linear)), path_(std::move(path)) {}
   Dense(const Module& module, const Kernels& kernels)
       : linear_(Weights(module.checkpoint, kernels, DType::f32).linear("linear")),
         path_(module.checkpoint->path()) {
@@ -93,6 +94,8 @@ class Modules final : public Head {
       : pooling_(pooling.pooling),
         include_prompt_(pooling.include_prompt),
         width_(hidden_size * static_cast<int64_t>(pooling.pooling.size())) {}
+  explicit Modules(int64_t hidden_size)
+      : include_prompt_(true), width_(hidden_size) {}  // no pooling
 
   void add(std::unique_ptr<Step> step) {
     width_ = step->width(width_);
@@ -103,7 +106,7 @@ class Modules final : public Head {
   int64_t width() const override { return width_; }
   Tensor apply(Ops& f, const Tensor& hidden, const Batch& batch) const override {
     Tensor x = hidden;
-    if (!first_row_alone())
+    if (!pooling_.empty() && !first_row_alone())
       x = f.pool_rows(hidden, batch.starts,
                       include_prompt_ ? std::span<const int32_t>{} : batch.prompts, pooling_);
     for (const std::unique_ptr<Step>& step : steps_) x = step->apply(f, x);
@@ -115,7 +118,7 @@ class Modules final : public Head {
     return include_prompt_ && pooling_ == std::vector<Pooling>{Pooling::kCls};
   }
 
-  std::vector<Pooling> pooling_;
+  std::vector<Pooling> pooling_;  // empty: every token stays
   bool include_prompt_;
   int64_t width_;
   std::vector<std::unique_ptr<Step>> steps_;
@@ -159,6 +162,27 @@ std::unique_ptr<Head> make_modules(const std::vector<Module>& modules, int64_t h
         break;
     }
   }
+  return head;
+}
+
+std::unique_ptr<Head> make_token_modules(const std::vector<Module>& modules, int64_t hidden_size,
+                                         const Kernels& kernels) {
+  auto head = std::make_unique<Modules>(hidden_size);
+  for (size_t i = 0; i < modules.size(); ++i) {
+    if (modules[i].kind == Module::Kind::kDense)
+      head->add(std::make_unique<Dense>(modules[i], kernels));
+    else if (modules[i].kind == Module::Kind::kLayerNorm)
+      head->add(std::make_unique<LayerNorm>(modules[i], kernels));
+    else if (modules[i].kind == Module::Kind::kPooling)
+      fail(Code::kUnsupported, "modules: want no pooling after a layer on each token, got one as ",
+           i);
+  }
+  return head;
+}
+
+std::unique_ptr<Head> make_token_linear(Linear linear, int64_t hidden_size, std::string path) {
+  auto head = std::make_unique<Modules>(hidden_size);
+  head->add(std::make_unique<Dense>(std::move(linear), std::move(path)));
   return head;
 }
 

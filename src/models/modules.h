@@ -31,4 +31,9 @@ struct Module {
 std::unique_ptr<Head> make_modules(const std::vector<Module>& modules, int64_t hidden_size,
                                    const Kernels& kernels);
 
+// The same on every token alone: [T, D] to [T, C]. Dense and LayerNorm, or one linear layer.
+std::unique_ptr<Head> make_token_modules(const std::vector<Module>& modules, int64_t hidden_size,
+                                         const Kernels& kernels);
+std::unique_ptr<Head> make_token_linear(Linear linear, int64_t hidden_size, std::string path);
+
 }  // namespace winnow

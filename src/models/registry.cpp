@@ -34,12 +34,28 @@ constexpr std::array kRows{
     Row{"XLMRobertaForMaskedLM", make_xlm_roberta, nullptr},
 };
 
+// Stanford's ColBERT names its class HF_ColBERT whatever it stands on; model_type says that.
+constexpr std::string_view kColbert = "HF_ColBERT";
+
+std::string_view trunk_of_colbert(const Json& config) {
+  const std::string type(config.string("model_type", "bert"));
+  if (type == "bert") return "BertModel";
+  if (type == "distilbert") return "DistilBertModel";
+  if (type == "roberta") return "RobertaModel";
+  if (type == "xlm-roberta") return "XLMRobertaModel";
+  if (type == "modernbert") return "ModernBertModel";
+  fail(Code::kUnsupported, config.path(),
+       "model_type of HF_ColBERT: want bert, distilbert, roberta, xlm-roberta or modernbert, got ",
+       type);
+}
+
 const Row& row_of(const Json& config) {
   const std::optional<Json> names = config.find("architectures");
   if (!names || !names->is_array() || names->size() == 0)
     fail(Code::kUnsupported, config.path(),
          "missing key `architectures`, which says what the checkpoint is");
-  const std::string_view name = (*names)[0].string();
+  std::string_view name = (*names)[0].string();
+  if (name == kColbert) name = trunk_of_colbert(config);
   std::string known;
   for (const Row& row : kRows) {
     if (row.architecture == name) return row;
@@ -61,9 +77,8 @@ std::vector<std::string> labels_of(const Json& config, int64_t count) {
 }
 
 // bge-m3's side heads: `weight` and `bias`, without a name before them.
-std::optional<Linear> side_head(const std::shared_ptr<const Checkpoint>& checkpoint, int64_t hidden,
-                                const Kernels& kernels) {
-  if (!checkpoint) return std::nullopt;
+Linear side_head(const std::shared_ptr<const Checkpoint>& checkpoint, int64_t hidden,
+                 const Kernels& kernels) {
   Linear linear = Weights(checkpoint, kernels, DType::f32).linear("");
   if (linear.in != hidden)
     fail(Code::kCorrupt, checkpoint->path(), ": want ", hidden, " inputs, got ", linear.in);
@@ -73,6 +88,8 @@ std::optional<Linear> side_head(const std::shared_ptr<const Checkpoint>& checkpo
 }  // namespace
 
 Results Network::run(Ops& f, const Batch& batch, const Wanted& wanted) const {
+  if (wanted.pooled && !head)
+    fail(Code::kUnsupported, architecture, ": the model has a vector a token, and none a text");
   if ((wanted.sparse && !sparse) || (wanted.multi && !multi))
     fail(Code::kUnsupported, architecture, ": the model has no ",
          wanted.sparse && !sparse ? "sparse" : "multi-vector", " head");
@@ -89,7 +106,7 @@ Results Network::run(Ops& f, const Batch& batch, const Wanted& wanted) const {
         batch);
   }
   if (wanted.sparse) out.sparse = f.linear(hidden, *sparse, Activation::kRelu);
-  if (wanted.multi) out.multi = f.normalize_rows(f.linear(hidden, *multi));
+  if (wanted.multi) out.multi = f.normalize_rows(multi->apply(f, hidden, batch));
   if (wanted.hidden) out.hidden = hidden;
   return out;
 }
@@ -97,7 +114,8 @@ Results Network::run(Ops& f, const Batch& batch, const Wanted& wanted) const {
 Network build_network(const Json& config, const EmbedderParts& parts, const Weights& weights) {
   const Row& row = row_of(config);
   Network network;
-  network.architecture = row.architecture;
+  const bool colbert = is_colbert(config);
+  network.architecture = colbert ? kColbert : row.architecture;
   network.classifier = row.classifier != nullptr;
   network.model = row.model(config, weights);
   if (network.classifier) {
@@ -105,21 +123,37 @@ Network build_network(const Json& config, const EmbedderParts& parts, const Weig
     network.labels = labels_of(config, network.head->width());
     return network;
   }
+  const int64_t hidden = network.model->hidden_size();
+  if (!parts.token_modules.empty() || colbert) {
+    network.multi = parts.token_modules.empty()
+                        ? make_token_linear(weights.linear({"linear"}, DType::f32), hidden,
+                                            std::string(config.path()))
+                        : make_token_modules(parts.token_modules, hidden, weights.kernels());
+    return network;
+  }
   if (parts.modules.empty())
     fail(Code::kNotFound, config.path(),
          "the checkpoint does not say how to pool (no 1_Pooling/config.json): "
          "choose pooling cls or mean");
-  const int64_t hidden = network.model->hidden_size();
   network.head = make_modules(parts.modules, hidden, weights.kernels());
   network.pooling = parts.modules[0].pooling;
-  network.sparse = side_head(parts.sparse, hidden, weights.kernels());
-  network.multi = side_head(parts.multi, hidden, weights.kernels());
+  if (parts.sparse) network.sparse = side_head(parts.sparse, hidden, weights.kernels());
+  if (parts.multi)
+    network.multi = make_token_linear(side_head(parts.multi, hidden, weights.kernels()), hidden,
+                                      parts.multi->path());
   return network;
+}
+
+bool is_colbert(const Json& config) {
+  const std::optional<Json> names = config.find("architectures");
+  return names && names->is_array() && names->size() > 0 && (*names)[0].is_string() &&
+         (*names)[0].string() == kColbert;
 }
 
 bool is_encoder(const Json& config) {
   const std::optional<Json> names = config.find("architectures");
   if (!names || !names->is_array() || names->size() == 0 || !(*names)[0].is_string()) return false;
+  if (is_colbert(config)) return true;
   return std::any_of(kRows.begin(), kRows.end(),
                      [&](const Row& row) { return row.architecture == (*names)[0].string(); });
 }

@@ -25,6 +25,9 @@ struct EmbedderParts {
   std::vector<Module> modules;  // a pooling first
   // bge-m3: a linear layer to a weight a token, and one to a vector a token. Null: none.
   std::shared_ptr<const Checkpoint> sparse, multi;
+  // ColBERT: what stands on each token's hidden state instead of a pooling. Empty for HF_ColBERT
+  // too, whose one layer is in the checkpoint itself.
+  std::vector<Module> token_modules;
 };
 
 // What of a text somebody reads.
@@ -46,8 +49,9 @@ struct Network {
   std::vector<std::string> labels;
   std::vector<Pooling> pooling;  // embedders
   std::unique_ptr<Model> model;
-  std::unique_ptr<Head> head;
-  std::optional<Linear> sparse, multi;  // [D] to 1, [D] to C
+  std::unique_ptr<Head> head;    // null: ColBERT, which has no vector a text
+  std::optional<Linear> sparse;  // [D] to 1
+  std::unique_ptr<Head> multi;   // [T, D] to [T, C]; null: none
 
   // [B, width] in f32: logits or pooled vectors, one row a text. Its bits do not depend on the
   // batch.
@@ -60,9 +64,12 @@ struct Network {
 };
 
 // config: the checkpoint's config.json, or what its weights imply. parts: what an embedder is to
-// do; it must have a pooling for an embedder. Throws kUnsupported naming the architecture and those
-// that winnow has, kNotFound naming what a checkpoint lacks.
+// do; it must have a pooling for an embedder but ColBERT. Throws kUnsupported naming the
+// architecture and those that winnow has, kNotFound naming what a checkpoint lacks.
 Network build_network(const Json& config, const EmbedderParts& parts, const Weights& weights);
+
+// Whether the config is of Stanford's ColBERT: HF_ColBERT on the trunk that model_type names.
+bool is_colbert(const Json& config);
 
 // Whether the config names an architecture that build_network has.
 bool is_encoder(const Json& config);

@@ -81,7 +81,7 @@ void finish_dense(const EmbedRequest& request, std::vector<float>& vector) {
 }  // namespace
 
 std::vector<Encoded> encode_embed(const EmbedRequest& request, const Tokenizer& tokenizer,
-                                  int model_limit) {
+                                  int model_limit, const LateForm& form) {
   std::vector<Encoded> out;
   out.reserve(request.inputs.size());
   const int32_t prompt = prompt_length(request.prompt, tokenizer);
@@ -90,8 +90,8 @@ std::vector<Encoded> encode_embed(const EmbedRequest& request, const Tokenizer& 
       out.push_back({{}, std::move(error)});
       continue;
     }
-    out.push_back(encode_tokens(tokens_of(input, request.prompt, tokenizer), nullptr, tokenizer,
-                                request.truncation, model_limit));
+    out.push_back(encode_side(tokens_of(input, request.prompt, tokenizer), request.side, form,
+                              tokenizer, request.truncation, model_limit));
     Sequence& sequence = out.back().sequence;
     sequence.outputs = request.outputs;
     if (std::holds_alternative<std::string>(input))
@@ -128,7 +128,9 @@ std::vector<Embedding> decode_embeddings(const EmbedRequest& request,
       finish_dense(request, out[i].dense);
     }
     if (sparse) out[i].sparse = sparse_of(at + pooled, ids[i], frame);
-    if (multi) out[i].multi = vectors_after_first(at + pooled + sparse, n, widths.multi);
+    if (multi)
+      out[i].multi =
+          vectors_of(at + pooled + sparse, ids[i], request.side, widths.form, widths.multi);
     if (hidden) {
       const float* states = at + pooled + sparse + multi;
       out[i].hidden = {.dimensions = widths.hidden, .values = {states, states + hidden}};

@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "tasks/maxsim.h"
+#include "tasks/late.h"
 #include "tasks/sequence.h"
 
 namespace winnow {
@@ -20,6 +20,7 @@ struct EmbedRequest {
   std::string prompt;     // prepended to every text
   bool normalize = true;  // to unit length
   int dimensions = 0;     // 0: all; else the first so many (Matryoshka), normalised after the cut
+  TextSide side = TextSide::kDocument;  // of a late-interaction model alone
   uint8_t outputs = Sequence::kPooled;  // what is wanted: bits of Sequence::OutputKind
 };
 
@@ -34,19 +35,20 @@ struct SparseWeight {
 struct Embedding {
   std::vector<float> dense;
   std::vector<SparseWeight> sparse;  // by id
-  TokenVectors multi;                // a unit vector a token, but the first
+  TokenVectors multi;                // a unit vector for each token that counts
   TokenVectors hidden;               // the last hidden state of every token
 };
 
 // What the model gives of each kind, in values a text (pooled) or a token.
 struct OutputWidths {
   int pooled = 0, multi = 0, hidden = 0;
+  LateForm form{};  // of multi: which tokens' vectors count
 };
 
 // One Encoded an input: its sequence, or why it has none (empty, not UTF-8, too long with
-// truncation off).
+// truncation off). form frames the texts of a late-interaction model.
 std::vector<Encoded> encode_embed(const EmbedRequest& request, const Tokenizer& tokenizer,
-                                  int model_limit);
+                                  int model_limit, const LateForm& form = {});
 
 // One vector an input, in order. Throws kInvalidArgument when dimensions exceeds the model's,
 // kInternal when a value is not finite.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "tasks/json_schema.h"
 #include "tasks/sampler.h"
 
 namespace winnow {
@@ -20,6 +21,7 @@ struct GenerateRequest {
   bool ignore_end = false;        // an end token does not end it
   bool json = false;              // the text is one JSON value
   Json schema;                    // and, where not null, one that this JSON Schema describes
+  JsonFrame json_frame;           // and the text has this around it
 };
 
 enum class Finish { kStop, kLength };  // an end token or stop string; max_tokens or the context

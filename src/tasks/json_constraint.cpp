@@ -1,6 +1,7 @@
 #include "tasks/json_constraint.h"
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
 #include <unordered_map>
 
@@ -82,14 +83,17 @@ struct JsonConstraint::Shared {
   std::unordered_map<Pushdown::State, Local> locals;
   std::unordered_map<Pushdown::State, TokenMask> masks;
   std::vector<Pushdown::State> path;
+  std::atomic<bool> left = false;  // by a copy, for caches of its own
 };
 
-JsonConstraint::JsonConstraint(std::shared_ptr<const TokenTrie> tokens, const Json& schema)
-    : shared_(std::make_shared<Shared>(std::move(tokens), compile_json_schema(schema))),
+JsonConstraint::JsonConstraint(std::shared_ptr<const TokenTrie> tokens, const Json& schema,
+                               const JsonFrame& frame)
+    : shared_(std::make_shared<Shared>(std::move(tokens), compile_json_schema(schema, frame))),
       state_(shared_->pushdown.start()) {}
 
 const TokenMask& JsonConstraint::allowed() {
   if (shared_->pushdown.size() > kMaxStates || shared_->locals.size() > kMaxMasks) {
+    shared_->left = true;
     shared_ = std::make_shared<Shared>(shared_->tokens, Pushdown(shared_->pushdown, state_));
     state_ = shared_->pushdown.start();
   }
@@ -111,6 +115,8 @@ void JsonConstraint::accept(int32_t token) {
     fail(Code::kInternal, "constrain: want an allowed token, got token ", token);
   state_ = state;
 }
+
+bool JsonConstraint::full() const { return shared_->left; }
 
 bool JsonConstraint::complete() const { return shared_->pushdown.done(state_); }
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/json.h"
+#include "tasks/json_schema.h"
 #include "tasks/token_mask.h"
 #include "tasks/token_trie.h"
 
@@ -13,13 +14,15 @@ namespace winnow {
 
 // One answer's constraint. What schemas it takes: tasks/json_schema.h. A copy stands where the
 // original stands and shares its caches, which make a mask a look-up when its place in the grammar
-// has been met before: copy a fresh one for each answer to the same schema. All copies of one
-// belong to one thread at a time.
+// has been met before: copy a fresh one for each answer to the same schema (ConstraintCache). A
+// fresh one may be copied and asked whether it is full by any thread; all other use of all copies
+// of one belongs to one thread at a time.
 class JsonConstraint {
  public:
   // schema null: any JSON object. Throws kUnsupported naming the keyword, with its JSON pointer,
   // that it cannot do, kInvalidArgument when the schema is malformed or nothing satisfies it.
-  JsonConstraint(std::shared_ptr<const TokenTrie> tokens, const Json& schema);
+  JsonConstraint(std::shared_ptr<const TokenTrie> tokens, const Json& schema,
+                 const JsonFrame& frame = {});
 
   // The tokens that keep the output a beginning of a valid document; the end tokens exactly when it
   // is complete. Not empty if the vocabulary has every byte. Valid until the next call on any copy.
@@ -31,6 +34,10 @@ class JsonConstraint {
 
   // The output is a valid document now. It may yet go on, if it is a number.
   bool complete() const;
+
+  // Some copy has left the caches because they had grown past their limits: further copies would
+  // too.
+  bool full() const;
 
  private:
   struct Shared;

@@ -57,31 +57,9 @@ std::optional<Json> member(const Json& schema, std::string_view key) {
   return std::nullopt;
 }
 
-void write(const Json& json, JsonWriter& out) {
-  if (json.is_null()) {
-    out.null();
-  } else if (json.is_bool()) {
-    out.value(json.boolean());
-  } else if (json.is_integer()) {
-    out.value(json.integer());
-  } else if (json.is_number()) {
-    out.value(json.number());
-  } else if (json.is_string()) {
-    out.value(json.string());
-  } else if (json.is_array()) {
-    out.begin_array();
-    for (size_t i = 0; i < json.size(); ++i) write(json[i], out);
-    out.end_array();
-  } else {
-    out.begin_object();
-    for (const auto& [key, value] : json.members()) write(value, out.key(key));
-    out.end_object();
-  }
-}
-
 std::string text_of(const Json& json) {
   JsonWriter writer;
-  write(json, writer);
+  append_json(writer, json);
   return writer.take();
 }
 
@@ -105,10 +83,13 @@ class Compiler {
     p_.define_rule(space_, p_.split(choices));
   }
 
-  Pushdown compile() {
+  Pushdown compile(const JsonFrame& frame) {
     const int document = p_.declare_rule();
     const int value = root_.is_null() ? free_object() : rule(root_, "");
-    p_.define_rule(document, p_.call(space_, p_.call(value, p_.finish())));
+    const int text = p_.call(value, p_.literal(frame.after, p_.finish()));
+    // Space before the value is the model's own way, unless the frame says what stands there.
+    p_.define_rule(document,
+                   frame.before.empty() ? p_.call(space_, text) : p_.literal(frame.before, text));
     return Pushdown(std::make_shared<const ByteProgram>(std::move(p_)), document, kMaxDepth);
   }
 
@@ -616,6 +597,8 @@ class Compiler {
 
 }  // namespace
 
-Pushdown compile_json_schema(const Json& schema) { return Compiler(schema).compile(); }
+Pushdown compile_json_schema(const Json& schema, const JsonFrame& frame) {
+  return Compiler(schema).compile(frame);
+}
 
 }  // namespace winnow

@@ -2,10 +2,18 @@
 // documents that satisfy it.
 #pragma once
 
+#include <string>
+
 #include "base/json.h"
 #include "tasks/pushdown.h"
 
 namespace winnow {
+
+// What the text has around the document, exactly: a tool call's tags.
+struct JsonFrame {
+  std::string before, after;
+  bool operator==(const JsonFrame&) const = default;
+};
 
 // schema null: any JSON object. The automaton accepts a part of what the schema does, chosen so
 // that a model writes it well and cannot spin: properties in the declared order, then additional
@@ -23,6 +31,6 @@ namespace winnow {
 //
 // Throws kUnsupported with the JSON pointer of any other keyword, kInvalidArgument where the schema
 // is malformed or nothing satisfies it.
-Pushdown compile_json_schema(const Json& schema);
+Pushdown compile_json_schema(const Json& schema, const JsonFrame& frame = {});
 
 }  // namespace winnow

@@ -27,10 +27,4 @@ float maxsim(const TokenVectors& query, const TokenVectors& document) {
   return sum / static_cast<float>(query.count());
 }
 
-TokenVectors vectors_after_first(const float* values, int64_t tokens, int dimensions) {
-  return {
-      .dimensions = dimensions,
-      .values = {values + std::min<int64_t>(tokens, 1) * dimensions, values + tokens * dimensions}};
-}
-
 }  // namespace winnow

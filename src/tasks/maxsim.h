@@ -23,7 +23,4 @@ struct TokenVectors {
 // kInvalidArgument when either has no vector, or their lengths differ.
 float maxsim(const TokenVectors& query, const TokenVectors& document);
 
-// The vectors of a text but its first token's, out of what the model gave: values [n, dimensions].
-TokenVectors vectors_after_first(const float* values, int64_t tokens, int dimensions);
-
 }  // namespace winnow

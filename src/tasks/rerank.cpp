@@ -61,39 +61,37 @@ RerankResponse decode_rerank(const RerankRequest& request, const std::vector<Enc
   return rank(request, encoded, logits, !request.raw_scores);
 }
 
-std::vector<Encoded> encode_late(const RerankRequest& request, const Tokenizer& tokenizer,
-                                 int model_limit) {
-  const int limit = length_limit(request.truncation, model_limit);
-  const int free = limit - tokenizer.special_tokens(false);
+std::vector<Encoded> encode_late(const RerankRequest& request, const LateForm& form,
+                                 const Tokenizer& tokenizer, int model_limit) {
+  const int room = late_room(form, TextSide::kDocument, tokenizer, request.truncation, model_limit);
   std::vector<Encoded> out;
   out.reserve(request.documents.size() + 1);
-  out.push_back(encode_tokens(query_tokens(request, tokenizer), nullptr, tokenizer,
-                              request.truncation, model_limit));
+  out.push_back(encode_side(query_tokens(request, tokenizer), TextSide::kQuery, form, tokenizer,
+                            request.truncation, model_limit));
   if (out[0].error) fail(out[0].error->code, "query: ", out[0].error->message);
   each_document(request, out, [&](const std::string& document) {
     TokenSpan tokens = document_tokens(request, document, tokenizer);
     std::vector<Window> cut;
-    if (static_cast<int>(tokens.ids.size()) > free)
-      cut = windows_of(request, static_cast<int>(tokens.ids.size()), free);
+    if (static_cast<int>(tokens.ids.size()) > room)
+      cut = windows_of(request, static_cast<int>(tokens.ids.size()), room);
     if (cut.empty()) cut.push_back({0, static_cast<int>(tokens.ids.size())});
     for (const Window window : cut)
-      out.push_back(encode_tokens(slice(tokens, window), nullptr, tokenizer, request.truncation,
-                                  model_limit));
+      out.push_back(encode_side(slice(tokens, window), TextSide::kDocument, form, tokenizer,
+                                request.truncation, model_limit));
   });
   for (Encoded& e : out) e.sequence.outputs = Sequence::kMulti;
   return out;
 }
 
-RerankResponse decode_late(const RerankRequest& request, const std::vector<Encoded>& encoded,
-                           const std::vector<Output>& outputs, int dimensions) {
-  const auto vectors = [&](size_t i) {
-    return vectors_after_first(outputs[i].data(),
-                               static_cast<int64_t>(outputs[i].size()) / dimensions, dimensions);
+RerankResponse decode_late(const RerankRequest& request, const LateForm& form,
+                           const std::vector<Encoded>& encoded, const LateOutputs& made) {
+  const auto vectors = [&](size_t i, TextSide side) {
+    return vectors_of(made.outputs[i].data(), made.ids[i], side, form, made.dimensions);
   };
-  const TokenVectors query = vectors(0);
+  const TokenVectors query = vectors(0, TextSide::kQuery);
   std::vector<float> scores(encoded.size() - 1);
   for (size_t i = 0; i < scores.size(); ++i)
-    if (!encoded[i + 1].error) scores[i] = maxsim(query, vectors(i + 1));
+    if (!encoded[i + 1].error) scores[i] = maxsim(query, vectors(i + 1, TextSide::kDocument));
   return rank(request, std::span(encoded).subspan(1), scores, false);
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tasks/maxsim.h"
+#include "tasks/late.h"
 #include "tasks/sequence.h"
 #include "tasks/windows.h"
 
@@ -51,13 +51,18 @@ RerankResponse decode_rerank(const RerankRequest& request, const std::vector<Enc
 
 // The same for late interaction: the first Encoded is the query's, then documents or windows, each
 // wanting kMulti.
-std::vector<Encoded> encode_late(const RerankRequest& request, const Tokenizer& tokenizer,
-                                 int model_limit);
+std::vector<Encoded> encode_late(const RerankRequest& request, const LateForm& form,
+                                 const Tokenizer& tokenizer, int model_limit);
 
-// outputs[i]: the vectors of encoded[i], `dimensions` values a token; the first token's does not
-// count (FlagEmbedding, m3: colbert_vecs). Scores are maxsim's; raw_scores changes nothing.
-RerankResponse decode_late(const RerankRequest& request, const std::vector<Encoded>& encoded,
-                           const std::vector<Output>& outputs, int dimensions);
+// outputs[i]: the vectors of encoded[i], whose ids are ids[i], `dimensions` values a token; form
+// says which count. Scores are maxsim's; raw_scores changes nothing.
+struct LateOutputs {
+  const std::vector<std::vector<int32_t>>& ids;
+  const std::vector<Output>& outputs;
+  int dimensions;
+};
+RerankResponse decode_late(const RerankRequest& request, const LateForm& form,
+                           const std::vector<Encoded>& encoded, const LateOutputs& made);
 
 // 1 / (1 + exp(-x)).
 float sigmoid(float x);

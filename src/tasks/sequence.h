@@ -16,6 +16,7 @@ struct Sequence {
   std::vector<int32_t> ids;       // special tokens included
   std::vector<int32_t> type_ids;  // as many
   int32_t prompt = 0;             // so many of the first ids are a prompt's
+  int32_t keys = 0;               // so many of the first ids are seen by others; 0: all
   uint8_t outputs = kPooled;      // what is wanted of it: bits of OutputKind
 
   enum OutputKind : uint8_t { kPooled = 1, kSparse = 2, kMulti = 4, kHidden = 8 };

@@ -72,7 +72,7 @@ TEST_CASE("the settings that docs/cli.md shows are all there are, and valid") {
   CHECK(s.models.size() == 2);
   CHECK((s.reranker && s.embedder && s.host && s.port && s.threads && s.dtype && s.pooling &&
          s.api_key));
-  CHECK((s.auto_truncate && s.return_documents && s.strict));
+  CHECK((s.auto_truncate && s.return_documents && s.sglang && s.strict));
   CHECK((s.prompt && s.instruction));
   for (const LimitKey& key : limit_keys()) {
     CAPTURE(key.name);

@@ -103,6 +103,19 @@ class Errors(ProgramTest):
 class Inspect(ProgramTest):
     DATA = ROOT / "tests" / "data"
 
+    def test_an_unverified_prompt_is_called_so(self):
+        for name, prompt in (("lychee-rerank-mini", "lychee-a, unverified"), ("Qwen3-Reranker-tiny", "qwen3-reranker")):
+            folder = self.folder / name
+            shutil.copytree(self.DATA / "tiny-qwen3", folder)
+            self.assertIn(prompt, self.succeeds("inspect", folder).out.split("prompt", 1)[1].splitlines()[0])
+            plan = json.loads(self.succeeds("inspect", folder, "--json").out)["plan"]
+            self.assertEqual((plan["prompt"], plan["task"]), (prompt, "reranker"))
+        plan = json.loads(self.succeeds("inspect", self.DATA / "tiny-qwen3", "--json").out)["plan"]
+        self.assertIsNone(plan["prompt"])
+        settings = self.file("p.yaml", b"prompt: lychee-b\n")
+        env = {"WINNOW_MODELS": str(self.folder / "none"), "HF_HUB_CACHE": str(self.folder / "none")}
+        self.assertIn("lychee-b, unverified", self.succeeds("doctor", "--config", settings, env=env).out)
+
     def test_a_gguf_file_says_what_is_in_it(self):
         found = json.loads(self.succeeds("inspect", self.DATA / "weights" / "tiny_llama.gguf", "--json").out)
         self.assertEqual(found["format"], "gguf 3")

@@ -118,10 +118,14 @@ TEST_CASE("tools are offered unless the choice is none, and no call can be force
   CHECK(parse(tools + R"(,"tool_choice":"auto")").tools.size() == 1);
   CHECK(parse(tools + R"(,"tool_choice":"none")").tools.is_null());
   CHECK(parse(R"("tools":[])").tools.is_null());
-  check_throws(Code::kUnsupported, "`tool_choice`: want none or auto, got required",
-               [&] { parse(tools + R"(,"tool_choice":"required")"); });
-  check_throws(Code::kUnsupported, "`tool_choice`",
-               [&] { parse(tools + R"(,"tool_choice":{"type":"function"})"); });
+  CHECK(parse(tools + R"(,"tool_choice":"required")").forced->name.empty());
+  CHECK(parse(tools + R"(,"tool_choice":"required")").tools.size() == 1);
+  CHECK_FALSE(parse(tools + R"(,"tool_choice":"auto")").forced);
+  check_throws(
+      Code::kInvalidArgument, "`tool_choice`: want a function that `tools` has, got no",
+      [&] { parse(tools + R"(,"tool_choice":{"type":"function","function":{"name":"no"}})"); });
+  check_throws(Code::kInvalidArgument, "`tool_choice`: want none, auto, required or a named",
+               [&] { parse(tools + R"(,"tool_choice":"any")"); });
 }
 
 TEST_CASE("a chat request that is wrong is refused by field") {
@@ -338,6 +342,50 @@ TEST_CASE("an answer with tool calls ends for that reason, streamed and whole") 
   CHECK(delta.at("tool_calls")[0].integer("index") == 0);
   CHECK(delta.at("tool_calls")[0].at("function").string("name") == "f");
   CHECK(events[2].at("choices")[0].string("finish_reason") == "tool_calls");
+}
+
+TEST_CASE("a forced call is a schema of one call, its parameters' references kept") {
+  const Json tools = Json::parse(R"([
+      {"type":"function","function":{"name":"f","parameters":{"type":"object",
+        "properties":{"x":{"$ref":"#/$defs/n"}},"required":["x"],"$defs":{"n":{"type":"integer"}},
+        "additionalProperties":false}}},
+      {"type":"function","function":{"name":"g"}}])",
+                                 "tools");
+  const auto accepts = [&](const Json& schema, std::string_view text) {
+    Pushdown pushdown = compile_json_schema(schema, call_frame());
+    auto state = pushdown.start();
+    for (const char c : text) state = pushdown.step(state, static_cast<uint8_t>(c));
+    return pushdown.done(state);
+  };
+  const std::string f = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": 1}}\n</tool_call>",
+                    g = "<tool_call>\n{\"name\": \"g\", \"arguments\": {\"y\": []}}\n</tool_call>";
+  const Json named = call_schema(tools, {"f"}), any = call_schema(tools, {});
+  CHECK(accepts(named, f));
+  CHECK_FALSE(accepts(named, g));
+  CHECK(accepts(any, f));
+  CHECK(accepts(any, g));
+  CHECK_FALSE(accepts(any, "<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool_call>"));
+  ToolCallReader reader;
+  const ToolCallReader::Found found = reader.push(f, true);
+  CHECK(found.content.empty());
+  CHECK(found.calls.at(0).name == "f");
+}
+
+TEST_CASE("a named call ends with stop, a required one with tool_calls") {
+  for (const bool named : {false, true}) {
+    const auto script = std::make_shared<Script>();
+    script->say("<tool_call>\n{\"name\":\"f\",\"arguments\":{}}\n</tool_call>");
+    script->finish();
+    script->end();
+    ChatAnswer answer = answer_of();
+    answer.tool_calls = true;
+    answer.named_call = named;
+    Work work;
+    FakeGeneration generation(script);
+    const Json choice = Json::parse(chat_json(answer, generation, work), "answer").at("choices")[0];
+    CHECK(choice.string("finish_reason") == (named ? "stop" : "tool_calls"));
+    CHECK(choice.at("message").at("tool_calls").size() == 1);
+  }
 }
 
 TEST_CASE("several generations read as one, their choices in order") {

@@ -92,6 +92,17 @@ TEST_CASE("a prompt goes by its name, by the input's type, or is the model's def
   CHECK(prompt_of(model, "") == "passage: ");
 }
 
+TEST_CASE("a ColBERT's texts are queries where the prompt's name says so") {
+  ModelInfo plain{}, colbert{};
+  colbert.query_and_document = true;
+  CHECK(side_of(colbert, "query") == TextSide::kQuery);
+  CHECK(side_of(colbert, "document") == TextSide::kDocument);
+  CHECK(side_of(colbert, "") == TextSide::kDocument);
+  CHECK(prompt_of(colbert, "query") == "");
+  CHECK(side_of(plain, "query") == TextSide::kDocument);
+  CHECK_THROWS_AS(prompt_of(plain, "query"), Error);
+}
+
 TEST_CASE("an embedder with a vector a token reranks where there is no reranker") {
   ModelInfo dense{}, late{}, cross{};
   dense.kind = late.kind = ModelKind::kEmbedder;

@@ -52,6 +52,26 @@ TEST_CASE("return_documents defaults to the server's setting on v1 and to false 
   CHECK_FALSE(parse(refused, options).return_documents);
 }
 
+TEST_CASE("SGLang's answer is a bare list, with documents unless a request says not") {
+  ServerOptions options;
+  options.sglang = true;
+  const Ranking want = parse(R"({"query":"q","documents":["a",{"text":"b","id":7}]})", options);
+  CHECK(want.return_documents);
+  const Json list = Json::parse(sglang_json(want, scored({{1, 0.75f}, {0, 0.25f}}), "i"), "answer");
+  REQUIRE(list.size() == 2);
+  CHECK(list[0].number("score") == 0.75);
+  CHECK(list[0].string("document") == "b");
+  CHECK(list[0].integer("index") == 1);
+  CHECK(list[0].at("meta_info").integer("document_id") == 7);
+  CHECK(list[1].at("meta_info").string("id") == "i");
+  const Ranking bare =
+      parse(R"({"query":"q","documents":["a"],"return_documents":false})", options);
+  CHECK(sglang_json(bare, scored({{0, 1}}), "i") ==
+        R"([{"score":1,"document":null,"index":0,"meta_info":{"id":"i"}}])");
+  CHECK_FALSE(
+      parse(R"({"query":"q","documents":["a"]})", options, RankingVersion::kV2).return_documents);
+}
+
 TEST_CASE("unknown fields are ignored, and refused in strict mode in Cohere's words") {
   const std::string_view body = R"({"query":"q","documents":["a"],"top_k":3})";
   CHECK(parse(body).request.top_n == 0);

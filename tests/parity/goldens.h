@@ -84,7 +84,8 @@ struct Loaded {
     PackedBatch packed;
     for (const Sequence& s : sequences) packed.add(s);
     ops.arena().reset();
-    const Batch view{packed.ids, packed.types, packed.positions, packed.starts, packed.prompts};
+    const Batch view{packed.ids,    packed.types,   packed.positions,
+                     packed.starts, packed.prompts, packed.keys};
     // A probe wants every row, so the last layer must not be pooled: run the model by itself then.
     const Tensor hidden =
         network.model->forward(ops, view, probe ? Rows::kAll : network.head->rows(), probe);

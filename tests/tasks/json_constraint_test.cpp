@@ -2,13 +2,16 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "base/error.h"
 #include "base/utf8.h"
+#include "tasks/constraint_cache.h"
 #include "tasks/json_schema.h"
 #include "tasks/little_validator.h"
 
@@ -319,4 +322,67 @@ TEST_CASE("a schema whose alternatives double with each level is refused, not fo
           "items":{"$ref":"#"}}]})"));
   auto state = pushdown.start();
   CHECK_THROWS_AS(for (int i = 0; i < 40; ++i) state = pushdown.step(state, '['), Error);
+}
+
+TEST_CASE("a frame stands around the document, exactly") {
+  const Json schema = schema_of(R"({"enum":[1,12]})");
+  Pushdown pushdown = compile_json_schema(schema, {"<t>\n", "\n</t>"});
+  const auto accepted = [&](std::string_view text) {
+    auto state = pushdown.start();
+    for (const char c : text) state = pushdown.step(state, static_cast<uint8_t>(c));
+    return pushdown.done(state);
+  };
+  CHECK(accepted("<t>\n1\n</t>"));
+  CHECK(accepted("<t>\n12\n</t>"));
+  for (const char* text : {"1", "<t>1\n</t>", "<t>\n1\n</t", " <t>\n1\n</t>", "<t>\n2\n</t>"})
+    CHECK_FALSE(accepted(text));
+}
+
+TEST_CASE("schemas that come again share what was computed, and answer as fresh ones do") {
+  ConstraintCache cache(2);
+  const char* const texts[] = {R"({"type":"array","items":{"type":"integer"}})", "{}", "false"};
+  const auto text_of = [](JsonConstraint constraint) {  // the first allowed byte each time
+    std::string text;
+    for (int i = 0; i < 40; ++i) {
+      int32_t token = 2;
+      while (token < 258 && !constraint.allowed().test(token)) ++token;
+      if (token == 258) break;
+      constraint.accept(token);
+      text += static_cast<char>(token - 2);
+    }
+    return text;
+  };
+  const std::string fresh = text_of(JsonConstraint(tokens(), schema_of(texts[0])));
+  CHECK(fresh.size() > 3);
+  const JsonConstraint first = cache.get(tokens(), schema_of(texts[0]));
+  CHECK(text_of(first) == fresh);
+  // Spaces are no part of a schema; a frame is.
+  CHECK(text_of(cache.get(
+            tokens(), schema_of(R"({ "type": "array", "items": {"type": "integer"}})"))) == fresh);
+  CHECK(cache.size() == 1);
+  CHECK(text_of(cache.get(tokens(), schema_of(texts[0]), {"<", ">"}))[0] == '<');
+  CHECK(cache.size() == 2);
+  (void)cache.get(tokens(), schema_of(texts[1]));
+  CHECK(cache.size() == 2);  // the longest unasked went
+  CHECK_THROWS_AS(cache.get(tokens(), schema_of(texts[2])), Error);
+  CHECK(cache.size() == 2);
+  // A copy that is in use is the old one's all the same.
+  CHECK(text_of(first) == fresh);
+}
+
+TEST_CASE("threads that ask for one schema at once get constraints that are alike") {
+  ConstraintCache cache(4);
+  std::vector<std::thread> threads;
+  std::atomic<int> got = 0;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&, i] {
+      for (int n = 0; n < 50; ++n) {
+        const JsonConstraint one =
+            cache.get(tokens(), schema_of(i % 2 == 0 ? R"({"type":"string"})" : "{}"));
+        got += one.full() ? 0 : 1;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(got == 200);
+  CHECK(cache.size() == 2);
 }

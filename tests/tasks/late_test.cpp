@@ -22,14 +22,17 @@ TEST_CASE("late interaction scores documents by their best window, the first tok
   request.query = "a";
   request.documents = {"b", "", "c d e f"};
   request.long_documents = {.max_chunks = 3, .overlap = 0};
-  const auto encoded = encode_late(request, *test::little_tokenizer(), 4);
+  const auto encoded = encode_late(request, LateForm{}, *test::little_tokenizer(), 4);
   REQUIRE(encoded.size() == 5);
   for (const Encoded& e : encoded) CHECK(e.sequence.outputs == Sequence::kMulti);
   CHECK(encoded[0].sequence.ids == std::vector<int32_t>{0, 3, 1});
   CHECK(encoded[3].sequence.ids == std::vector<int32_t>{0, 5, 6, 1});
   CHECK(encoded[4].sequence.ids == std::vector<int32_t>{0, 7, 8, 1});
-  const RerankResponse response = decode_late(
-      request, encoded, {{100, 1, 1}, {100, 0.5f, 0}, {}, {100, 0, 0, 0}, {100, 0.75f, 0, 0}}, 1);
+  std::vector<std::vector<int32_t>> ids;
+  for (const Encoded& e : encoded) ids.push_back(e.sequence.ids);
+  const std::vector<Output> outputs = {
+      {100, 1, 1}, {100, 0.5f, 0}, {}, {100, 0, 0, 0}, {100, 0.75f, 0, 0}};
+  const RerankResponse response = decode_late(request, LateForm{}, encoded, {ids, outputs, 1});
   REQUIRE(response.results.size() == 3);
   CHECK(response.results[0].index == 2);
   CHECK(response.results[0].window == 1);
@@ -80,4 +83,41 @@ TEST_CASE("a prompt's tokens are known, with what begins the text and without wh
   CHECK(encoded[1].sequence.prompt == 0);
   request.prompt = "";
   CHECK(encode_embed(request, *test::little_tokenizer(), 8)[0].sequence.prompt == 0);
+}
+
+TEST_CASE(
+    "a ColBERT query is marked, cut and filled up; a document is marked and its signs skipped") {
+  const auto tokenizer = test::little_tokenizer();
+  ColbertSettings settings;
+  settings.query_prefix = "e", settings.document_prefix = "f";  // any token may mark
+  settings.query_length = 6, settings.document_length = 5;
+  settings.skipped = {"b", "?"};
+  const LateForm form = late_form(settings, *tokenizer);
+  CHECK(form.expansion == 1);  // [SEP], as there is no [MASK]
+  CHECK(form.skipped == std::vector<int32_t>{4});
+  const auto encode = [&](const char* text, TextSide side, Truncation truncation = {}) {
+    return encode_side(tokenizer->tokenize(text), side, form, *tokenizer, truncation, 100);
+  };
+  const Encoded query = encode("a", TextSide::kQuery);
+  CHECK(query.sequence.ids == std::vector<int32_t>{0, 7, 3, 1, 1, 1});
+  CHECK(query.sequence.keys == 4);
+  CHECK(encode("a b c d", TextSide::kQuery).sequence.ids == std::vector<int32_t>{0, 7, 3, 4, 5, 1});
+  CHECK(encode("a b c d", TextSide::kQuery).sequence.keys == 0);
+  const Encoded document = encode("a b c", TextSide::kDocument);
+  CHECK(document.sequence.ids == std::vector<int32_t>{0, 8, 3, 4, 1});
+  const float values[] = {0, 1, 2, 3, 4};
+  CHECK(vectors_of(values, document.sequence.ids, TextSide::kDocument, form, 1).values ==
+        std::vector<float>{0, 1, 2, 4});
+  CHECK(vectors_of(values, document.sequence.ids, TextSide::kQuery, form, 1).count() == 5);
+  CHECK(encode("a b c", TextSide::kDocument, {.enabled = false}).error->code == Code::kTooLong);
+  CHECK(late_room(form, TextSide::kDocument, *tokenizer, {}, 100) == 2);
+  CHECK(late_room(form, TextSide::kDocument, *tokenizer, {.max_length = 4}, 100) == 1);
+}
+
+TEST_CASE("a ColBERT prefix that is no token is an error that names the file and the prefix") {
+  ColbertSettings settings;
+  settings.source = "artifact.metadata";
+  CHECK_THROWS_WITH(
+      late_form(settings, *test::little_tokenizer()),
+      "artifact.metadata: want prefixes that are tokens of the tokenizer, got \"[Q] \"");
 }
