@@ -47,7 +47,7 @@ __device__ __forceinline__ void put(const Epilogue& e, int row, int col, float v
 template <typename T, int kTokens>
 __global__ void __launch_bounds__(64)
     few_kernel(const __grid_constant__ CUtensorMap map_x, const __grid_constant__ CUtensorMap map_w,
-               const int slices, const int groups, const Epilogue e) {
+               const int panels, const int groups, const Epilogue e) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   using R = Room<kTokens>;
   extern __shared__ __align__(1024) char raw[];
@@ -67,6 +67,7 @@ __global__ void __launch_bounds__(64)
   if (warp == 1) {
     if (lane == 0) {
       // Weights do not come from the kernel before: the first fill the ring while it ends.
+      const int slices = (panels + kPanels - 1) / kPanels;
       int ahead = min(kStages, slices);
       for (int s = 0; s < ahead; ++s) {
         barrier_expect(full + 8 * s, R::kBytesX + R::kBytesW);
@@ -96,42 +97,61 @@ __global__ void __launch_bounds__(64)
   let_next_kernel_start();
   int stage = 0;
   uint32_t parity = 0;
+  uint32_t from_w[4], from_x[4];  // of this lane, in the first panel
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    from_w[i] = base + lane % 16 * kLineBytes + (((2 * i + lane / 16) ^ (lane % 8)) << 4);
+    from_x[i] = base + R::kX + ((kTokens == 8 ? 0 : lane / 16 * 8) + lane % 8) * kLineBytes +
+                (((2 * i + lane / 8 % 2) ^ (lane % 8)) << 4);
+  }
   for (int group = blockIdx.x; group < groups; group += gridDim.x) {
     float d[kTokens / 8][4] = {};
-    for (int slice = 0; slice < slices; ++slice) {
-      barrier_wait(full + 8 * stage, parity);
-      const uint32_t w = base + stage * R::kBytesW + lane % 16 * kLineBytes;
-      const uint32_t x = base + R::kX + stage * R::kBytesX +
-                         (kTokens == 8 ? lane % 8 : lane % 8 + lane / 16 * 8) * kLineBytes;
-      // a panel's operands are fetched while the panel before is multiplied
-      uint32_t a[2][4][4], b[2][4][kTokens / 4];
-      const auto fetch = [&](int p) {
+    uint32_t a[4][4], b[4][kTokens / 4], next_a[4][4], next_b[4][kTokens / 4];
+    const auto fetch = [&](int panel) {
+      const uint32_t w = stage * R::kBytesW + panel * (kOutputs * kLineBytes);
+      const uint32_t x = stage * R::kBytesX + panel * (kTokens * kLineBytes);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          load_matrices(a[p % 2][i],
-                        w + p * kOutputs * kLineBytes + (((2 * i + lane / 16) ^ (lane % 8)) << 4));
-          const uint32_t from =
-              x + p * kTokens * kLineBytes + (((2 * i + lane / 8 % 2) ^ (lane % 8)) << 4);
-          if constexpr (kTokens == 8)
-            load_two_matrices(b[p % 2][i], from);
-          else
-            load_matrices(b[p % 2][i], from);
-        }
-      };
-      fetch(0);
-#pragma unroll
-      for (int p = 0; p < kPanels; ++p) {
-        if (p + 1 < kPanels) fetch(p + 1);
-        __syncwarp();  // or the assembler moves each fetch to its use, and the chain doubles
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-#pragma unroll
-          for (int t = 0; t < kTokens / 8; ++t)
-            mma<T>(d[t], a[p % 2][i], b[p % 2][i][2 * t], b[p % 2][i][2 * t + 1]);
+      for (int i = 0; i < 4; ++i) {
+        load_matrices(next_a[i], from_w[i] + w);
+        if constexpr (kTokens == 8)
+          load_two_matrices(next_b[i], from_x[i] + x);
+        else
+          load_matrices(next_b[i], from_x[i] + x);
       }
-      __syncwarp();
-      if (lane == 0) barrier_arrive(empty + 8 * stage);
-      if (++stage == kStages) stage = 0, parity ^= 1;
+    };
+    const auto take = [&] {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+#pragma unroll
+        for (int j = 0; j < 4; ++j) a[i][j] = next_a[i][j];
+#pragma unroll
+        for (int j = 0; j < kTokens / 4; ++j) b[i][j] = next_b[i][j];
+      }
+    };
+    barrier_wait(full + 8 * stage, parity);
+    fetch(0);
+    take();
+    // A panel is fetched while the one before is multiplied. Not unrolled: the assembler then moves
+    // each fetch to its use, and the chain is twice as long.
+#pragma unroll 1
+    for (int panel = 0; panel < panels; ++panel) {
+      const int done = stage;
+      const bool last = panel % kPanels == kPanels - 1 || panel + 1 == panels;
+      if (last)
+        if (++stage == kStages) stage = 0, parity ^= 1;
+      if (panel + 1 < panels) {
+        if (last) barrier_wait(full + 8 * stage, parity);
+        fetch((panel + 1) % kPanels);
+      }
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+#pragma unroll
+        for (int t = 0; t < kTokens / 8; ++t) mma<T>(d[t], a[i], b[i][2 * t], b[i][2 * t + 1]);
+      if (last) {
+        __syncwarp();
+        if (lane == 0) barrier_arrive(empty + 8 * done);
+      }
+      take();
     }
 #pragma unroll
     for (int i = 0; i < kTokens / 2; ++i) {  // value i % 4 of tile i / 4
@@ -163,7 +183,7 @@ void launch(const GemmArgs& a, cudaStream_t queue) {
   int device = 0, processors = 0;
   cudaGetDevice(&device);
   cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
-  const int slices = static_cast<int>((a.k + 64 * kPanels - 1) / (64 * kPanels));
+  const int panels = static_cast<int>(a.k / 64);
   const int groups = static_cast<int>((a.n + kOutputs - 1) / kOutputs);
   cudaLaunchConfig_t config{};
   config.gridDim = static_cast<unsigned>(std::min(groups, R::kBlocks * processors));
@@ -178,7 +198,7 @@ void launch(const GemmArgs& a, cudaStream_t queue) {
   const CUtensorMap x = panels_of(a.x, a.type, a.m, a.k, a.x_stride, kTokens, kPanels);
   const CUtensorMap w = panels_of(a.w, a.type, a.n, a.k, a.k, kOutputs, kPanels);
   const cudaError_t error =
-      cudaLaunchKernelEx(&config, kernel, x, w, slices, groups, epilogue_of(a));
+      cudaLaunchKernelEx(&config, kernel, x, w, panels, groups, epilogue_of(a));
   if (error != cudaSuccess) fail(Code::kInternal, "gemm: ", cudaGetErrorString(error));
 }
 

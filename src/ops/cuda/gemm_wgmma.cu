@@ -80,7 +80,8 @@ struct Ring {
   static constexpr int kAddendBytes = kCols * 4 * (kCols <= 128 ? 2 : 1);  // bias; w_scales
   static constexpr int kFull = kAddends + kGroups * kAddendBytes;
   static constexpr int kEmpty = kFull + 8 * kStages;
-  static constexpr int kBytes = kEmpty + 8 * kStages;
+  static constexpr int kReady = kEmpty + 8 * kStages;
+  static constexpr int kBytes = kReady + 8 * kStages;
   static_assert(kBytes <= 227 * 1024);
 };
 
@@ -98,14 +99,9 @@ struct Cursor {
   __device__ __forceinline__ void next() {
     if (++stage == kStages) stage = 0, parity ^= 1;
   }
-  // This warp is through with what lies there; both blocks of a cluster must know.
+  // This warp is through with what lies there.
   __device__ __forceinline__ void release(int s) const {
-    if (lane < kCluster) {
-      if constexpr (kCluster == 1)
-        barrier_arrive(base + R::kEmpty + 8 * s);
-      else
-        barrier_arrive_at(base + R::kEmpty + 8 * s, lane);
-    }
+    if (lane == 0) barrier_arrive(base + R::kEmpty + 8 * s);
   }
   __device__ __forceinline__ uint32_t x() const { return base + R::kX + stage * R::kBytesX; }
   __device__ __forceinline__ uint32_t w() const { return base + R::kW + stage * R::kBytesW; }
@@ -242,7 +238,8 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
   if (threadIdx.x == 0) {
     for (int s = 0; s < kStages; ++s) {
       barrier_init(full + 8 * s, 1);
-      barrier_init(empty + 8 * s, kGroups * 4 * kCluster);
+      barrier_init(empty + 8 * s, kGroups * 4);
+      barrier_init(base + R::kReady + 8 * s, 1);
     }
     barrier_init_done();
     prefetch(&map_x);
@@ -259,9 +256,25 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
     if (warp == 4 * kGroups && lane == 0) {
       int stage = 0;
       uint32_t parity = 1;
-      const auto load = [&](const CUtensorMap* map, uint32_t to, int bytes, bool shared, int k,
+      bool refill = false;  // what the ring held before has to be through, in both blocks
+      const auto next = [&] {
+        if (++stage == kStages) stage = 0, parity ^= 1, refill = true;
+      };
+      // What this block's warps have read, it tells the other loader, which then may write here
+      // too.
+      const auto own_free = [&] {
+        if (!refill) return;
+        barrier_wait(empty + 8 * stage, parity);
+        if constexpr (kCluster > 1) barrier_arrive_at(base + R::kReady + 8 * stage, rank ^ 1);
+      };
+      const auto other_free = [&] {
+        if constexpr (kCluster > 1)
+          if (refill) barrier_wait(base + R::kReady + 8 * stage, parity);
+      };
+      const auto load = [&](const CUtensorMap* map, uint32_t to, int bytes, bool shared, int slice,
                             int row, int rows) {
         const uint32_t bar = full + 8 * stage;
+        const int k = slice * kSliceElements;
         if constexpr (kCluster == 1) {
           load_box(to, map, bar, k, row);
         } else if (shared) {
@@ -272,12 +285,12 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
         }
       };
       const auto load_x = [&](const Tile& tile, int slice) {
-        load(&map_x, base + R::kX + stage * R::kBytesX, R::kBytesX, !tile.shares_w,
-             slice * kSliceElements, tile.row * kRows, kRows);
+        load(&map_x, base + R::kX + stage * R::kBytesX, R::kBytesX, !tile.shares_w, slice,
+             tile.row * kRows, kRows);
       };
       const auto load_w = [&](const Tile& tile, int slice) {
-        load(&map_w, base + R::kW + stage * R::kBytesW, R::kBytesW, tile.shares_w,
-             slice * kSliceElements, tile.col * kCols, kCols);
+        load(&map_w, base + R::kW + stage * R::kBytesW, R::kBytesW, tile.shares_w, slice,
+             tile.col * kCols, kCols);
       };
       // Weights do not come from the kernel before: the first fill the ring while it ends.
       int ahead = min(kStages, walk.slices);
@@ -293,25 +306,35 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
         for (int slice = 0; slice < walk.slices; ++slice) {
           if (ahead > 0) {
             --ahead;
+            load_x(tile, slice);
           } else {
-            barrier_wait(empty + 8 * stage, parity);
+            own_free();
             barrier_expect(full + 8 * stage, walk.slice_bytes);
-            load_w(tile, slice);
+            if (tile.shares_w) {
+              load_x(tile, slice);
+              other_free();
+              load_w(tile, slice);
+            } else {
+              load_w(tile, slice);
+              other_free();
+              load_x(tile, slice);
+            }
           }
-          load_x(tile, slice);
-          if (++stage == kStages) stage = 0, parity ^= 1;
+          next();
         }
         if constexpr (kCols >= kStoreCols) {
           for (int c = 0; staged && e.residual && c < kCols / 64; ++c) {
             const uint32_t bar = full + 8 * stage;
             if (c % 2 == 0) {
-              barrier_wait(empty + 8 * stage, parity);
+              own_free();
               barrier_expect(bar, min(2, kCols / 64 - c) * R::kBytesX);
             }
             load_box(c % 2 ? base + R::kW + stage * R::kBytesW : base + R::kX + stage * R::kBytesX,
                      &map_residual, bar, tile.col * kCols + 64 * c, tile.row * kRows);
-            if (c % 2 || c + 1 == kCols / 64)
-              if (++stage == kStages) stage = 0, parity ^= 1;
+            if (c % 2 || c + 1 == kCols / 64) {
+              other_free();
+              next();
+            }
           }
         }
       }
