@@ -1,6 +1,7 @@
 // What follows a product's sums, in registers: shared by the products of every GPU generation,
 // whose matrix units leave their sums in one layout. Of each 8 columns a lane holds four values:
-// v[4 j + 2 h + e] is row l / 4 + 8 h, column 8 j + 2 (l % 4) + e of the warp's 16 rows.
+// v[4 j + 2 h + e] is row l / 4 + 8 h, column 8 j + 2 (l % 4) + e of the warp's 16 rows. Sums that
+// could follow a product are __fadd_rn: fused in one kernel and not in another, they would differ.
 #pragma once
 
 #include <cuda_bf16.h>
@@ -165,20 +166,10 @@ __device__ __forceinline__ void add_bias(const Epilogue& e, const Addends<kCols>
   if (!e.bias) return;
 #pragma unroll
   for (int j = 0; j < kCols / 8; ++j) {
-    v[4 * j] += a.bias[j].x;
-    v[4 * j + 1] += a.bias[j].y;
-    v[4 * j + 2] += a.bias[j].x;
-    v[4 * j + 3] += a.bias[j].y;
-  }
-}
-template <typename T, int kCols>
-__device__ __forceinline__ void add_residual(const Epilogue& e, const Addends<kCols>& a, float* v) {
-  if (!e.residual) return;
-#pragma unroll
-  for (int i = 0; i < kCols / 4; ++i) {
-    const float2 pair = unpack<T>(a.residual[i]);
-    v[2 * i] += pair.x;
-    v[2 * i + 1] += pair.y;
+    v[4 * j] = __fadd_rn(v[4 * j], a.bias[j].x);
+    v[4 * j + 1] = __fadd_rn(v[4 * j + 1], a.bias[j].y);
+    v[4 * j + 2] = __fadd_rn(v[4 * j + 2], a.bias[j].x);
+    v[4 * j + 3] = __fadd_rn(v[4 * j + 3], a.bias[j].y);
   }
 }
 
@@ -190,10 +181,10 @@ __device__ __forceinline__ void scale_columns(const Epilogue& e, int col, float*
     const float2 scale = col + 8 * j < e.n
                              ? *reinterpret_cast<const float2*>(e.w_scales + col + 8 * j)
                              : make_float2(0, 0);
-    v[4 * j] *= scale.x;
-    v[4 * j + 1] *= scale.y;
-    v[4 * j + 2] *= scale.x;
-    v[4 * j + 3] *= scale.y;
+    v[4 * j] = __fmul_rn(v[4 * j], scale.x);
+    v[4 * j + 1] = __fmul_rn(v[4 * j + 1], scale.y);
+    v[4 * j + 2] = __fmul_rn(v[4 * j + 2], scale.x);
+    v[4 * j + 3] = __fmul_rn(v[4 * j + 3], scale.y);
   }
 }
 
@@ -255,7 +246,7 @@ __device__ __forceinline__ void finish_direct(const Epilogue& e, float* v, int r
         if (e.gated) {
           out[c / 2] = *a;
         } else {
-          if (e.residual) *a += residual[c], *b += residual[c + 1];
+          if (e.residual) *a = __fadd_rn(*a, residual[c]), *b = __fadd_rn(*b, residual[c + 1]);
           out[c] = *a;
           out[c + 1] = *b;
         }
@@ -274,7 +265,7 @@ __device__ __forceinline__ void finish_direct(const Epilogue& e, float* v, int r
         float a = v[4 * j + 2 * h], b = v[4 * j + 2 * h + 1];
         if (e.residual) {
           const float2 pair = unpack<T>(addends.residual[2 * j + h]);
-          a += pair.x, b += pair.y;
+          a = __fadd_rn(a, pair.x), b = __fadd_rn(b, pair.y);
         }
         const int c = col + 8 * j;
         if (in_rows && c < e.n)

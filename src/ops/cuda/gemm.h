@@ -3,8 +3,8 @@
 //
 // The promise on bits: a row of out is a function of its own row of x, of w and of the arguments
 // that do not speak of rows. Sums are f32, 16 elements of k at a time (f8: 32, and each 128 of k
-// summed on their own first) in order of k, in one accumulator: k is never split, so that every tile
-// and every m give the same bits.
+// summed on their own first) in order of k, in one accumulator: k is never split, so that every
+// tile and every m give the same bits.
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -17,15 +17,16 @@
 #include "base/error.h"
 #include "ops/cuda/epilogue.cuh"
 #include "ops/cuda/gemm.h"
+#include "ops/cuda/gemm_few.h"
 #include "ops/cuda/gemm_mma.h"
 #include "ops/cuda/gemm_plain.h"
 #include "ops/cuda/hopper.cuh"
+#include "ops/cuda/tensor_map.h"
 #include "ops/cuda/wgmma.cuh"
 
 namespace winnow::cuda {
 namespace {
 
-constexpr int kSliceBytes = 128;   // of k
 constexpr int kStoreCols = 64;     // a warp's corner: 16 rows of 64 columns
 constexpr int kCorner = 16 * 128;  // bytes
 
@@ -79,7 +80,8 @@ struct Ring {
   static constexpr int kAddendBytes = kCols * 4 * (kCols <= 128 ? 2 : 1);  // bias; w_scales
   static constexpr int kFull = kAddends + kGroups * kAddendBytes;
   static constexpr int kEmpty = kFull + 8 * kStages;
-  static constexpr int kBytes = kEmpty + 8 * kStages;
+  static constexpr int kReady = kEmpty + 8 * kStages;
+  static constexpr int kBytes = kReady + 8 * kStages;
   static_assert(kBytes <= 227 * 1024);
 };
 
@@ -97,14 +99,9 @@ struct Cursor {
   __device__ __forceinline__ void next() {
     if (++stage == kStages) stage = 0, parity ^= 1;
   }
-  // This warp is through with what lies there; both blocks of a cluster must know.
+  // This warp is through with what lies there.
   __device__ __forceinline__ void release(int s) const {
-    if (lane < kCluster) {
-      if constexpr (kCluster == 1)
-        barrier_arrive(base + R::kEmpty + 8 * s);
-      else
-        barrier_arrive_at(base + R::kEmpty + 8 * s, lane);
-    }
+    if (lane == 0) barrier_arrive(base + R::kEmpty + 8 * s);
   }
   __device__ __forceinline__ uint32_t x() const { return base + R::kX + stage * R::kBytesX; }
   __device__ __forceinline__ uint32_t w() const { return base + R::kW + stage * R::kBytesW; }
@@ -131,16 +128,20 @@ __device__ __forceinline__ void finish(const Epilogue& e, float (&d)[kCols / 2],
 #pragma unroll
       for (int j = 0; j < 8; ++j) {
         const float2 scale = load_shared<float2>(pairs + 4 * kCols + 32 * j);
-        v[4 * j] *= scale.x, v[4 * j + 1] *= scale.y;
-        v[4 * j + 2] *= scale.x, v[4 * j + 3] *= scale.y;
+        v[4 * j] = __fmul_rn(v[4 * j], scale.x);
+        v[4 * j + 1] = __fmul_rn(v[4 * j + 1], scale.y);
+        v[4 * j + 2] = __fmul_rn(v[4 * j + 2], scale.x);
+        v[4 * j + 3] = __fmul_rn(v[4 * j + 3], scale.y);
       }
     }
     if (e.bias) {
 #pragma unroll
       for (int j = 0; j < 8; ++j) {
         const float2 bias = load_shared<float2>(pairs + 32 * j);
-        v[4 * j] += bias.x, v[4 * j + 1] += bias.y;
-        v[4 * j + 2] += bias.x, v[4 * j + 3] += bias.y;
+        v[4 * j] = __fadd_rn(v[4 * j], bias.x);
+        v[4 * j + 1] = __fadd_rn(v[4 * j + 1], bias.y);
+        v[4 * j + 2] = __fadd_rn(v[4 * j + 2], bias.x);
+        v[4 * j + 3] = __fadd_rn(v[4 * j + 3], bias.y);
       }
     }
     if (e.gated) {
@@ -160,7 +161,8 @@ __device__ __forceinline__ void finish(const Epilogue& e, float (&d)[kCols / 2],
         for (int i = 0; i < 16; ++i) {
           const uint32_t from = line + i % 2 * 1024 + (((i / 2) ^ (lane / 4)) << 4);
           const float2 pair = unpack<T>(load_shared<uint32_t>(from));
-          v[2 * i] += pair.x, v[2 * i + 1] += pair.y;
+          v[2 * i] = __fadd_rn(v[2 * i], pair.x);
+          v[2 * i + 1] = __fadd_rn(v[2 * i + 1], pair.y);
         }
         if (c % 2 || c + 1 == kCols / 64) {
           __syncwarp();
@@ -201,15 +203,28 @@ __device__ __forceinline__ void finish(const Epilogue& e, float (&d)[kCols / 2],
   }
 }
 
-template <typename In, typename T, int kRows, int kCols, int kStages, int kCluster>
+// What a kernel is compiled for: the common endings have kernels of their own, since one that knows
+// them all is 270 KB of code, and every first tile waits for the instruction cache.
+enum class Ending { kAny, kPlain, kGelu, kGatedSilu };
+
+template <typename In, typename T, int kRows, int kCols, int kStages, int kCluster, Ending kEnding>
 __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
     gemm_kernel(const __grid_constant__ CUtensorMap map_x,
                 const __grid_constant__ CUtensorMap map_w,
-                const __grid_constant__ CUtensorMap map_residual, const Walk walk, const Epilogue e,
-                const bool staged) {
+                const __grid_constant__ CUtensorMap map_residual, const Walk walk,
+                const Epilogue given, const bool staged_given) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
   using R = Ring<kRows, kCols, kStages>;
   constexpr int kGroups = kRows / 64;
+  Epilogue e = given;
+  const bool staged = kEnding != Ending::kAny || staged_given;
+  if constexpr (kEnding != Ending::kAny) {
+    e.activation = kEnding == Ending::kPlain  ? Activation::kNone
+                   : kEnding == Ending::kGelu ? Activation::kGelu
+                                              : Activation::kSilu;
+    e.gated = kEnding == Ending::kGatedSilu;
+    if (kEnding != Ending::kPlain) e.residual = nullptr;
+  }
   constexpr bool kEight = std::is_same_v<In, __nv_fp8_e4m3>;
   extern __shared__ __align__(1024) char raw[];
   const uint32_t base = shared_address(raw);
@@ -223,7 +238,8 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
   if (threadIdx.x == 0) {
     for (int s = 0; s < kStages; ++s) {
       barrier_init(full + 8 * s, 1);
-      barrier_init(empty + 8 * s, kGroups * 4 * kCluster);
+      barrier_init(empty + 8 * s, kGroups * 4);
+      barrier_init(base + R::kReady + 8 * s, 1);
     }
     barrier_init_done();
     prefetch(&map_x);
@@ -234,15 +250,31 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
   else
     __syncthreads();
 
-  constexpr int kSliceElements = kSliceBytes / static_cast<int>(sizeof(In));
+  constexpr int kSliceElements = kLineBytes / static_cast<int>(sizeof(In));
   if (group == kGroups) {
     if constexpr (kGroups == 2) give_registers<40>();
     if (warp == 4 * kGroups && lane == 0) {
       int stage = 0;
       uint32_t parity = 1;
-      const auto load = [&](const CUtensorMap* map, uint32_t to, int bytes, bool shared, int k,
+      bool refill = false;  // what the ring held before has to be through, in both blocks
+      const auto next = [&] {
+        if (++stage == kStages) stage = 0, parity ^= 1, refill = true;
+      };
+      // What this block's warps have read, it tells the other loader, which then may write here
+      // too.
+      const auto own_free = [&] {
+        if (!refill) return;
+        barrier_wait(empty + 8 * stage, parity);
+        if constexpr (kCluster > 1) barrier_arrive_at(base + R::kReady + 8 * stage, rank ^ 1);
+      };
+      const auto other_free = [&] {
+        if constexpr (kCluster > 1)
+          if (refill) barrier_wait(base + R::kReady + 8 * stage, parity);
+      };
+      const auto load = [&](const CUtensorMap* map, uint32_t to, int bytes, bool shared, int slice,
                             int row, int rows) {
         const uint32_t bar = full + 8 * stage;
+        const int k = slice * kSliceElements;
         if constexpr (kCluster == 1) {
           load_box(to, map, bar, k, row);
         } else if (shared) {
@@ -253,12 +285,12 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
         }
       };
       const auto load_x = [&](const Tile& tile, int slice) {
-        load(&map_x, base + R::kX + stage * R::kBytesX, R::kBytesX, !tile.shares_w,
-             slice * kSliceElements, tile.row * kRows, kRows);
+        load(&map_x, base + R::kX + stage * R::kBytesX, R::kBytesX, !tile.shares_w, slice,
+             tile.row * kRows, kRows);
       };
       const auto load_w = [&](const Tile& tile, int slice) {
-        load(&map_w, base + R::kW + stage * R::kBytesW, R::kBytesW, tile.shares_w,
-             slice * kSliceElements, tile.col * kCols, kCols);
+        load(&map_w, base + R::kW + stage * R::kBytesW, R::kBytesW, tile.shares_w, slice,
+             tile.col * kCols, kCols);
       };
       // Weights do not come from the kernel before: the first fill the ring while it ends.
       int ahead = min(kStages, walk.slices);
@@ -274,25 +306,35 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
         for (int slice = 0; slice < walk.slices; ++slice) {
           if (ahead > 0) {
             --ahead;
+            load_x(tile, slice);
           } else {
-            barrier_wait(empty + 8 * stage, parity);
+            own_free();
             barrier_expect(full + 8 * stage, walk.slice_bytes);
-            load_w(tile, slice);
+            if (tile.shares_w) {
+              load_x(tile, slice);
+              other_free();
+              load_w(tile, slice);
+            } else {
+              load_w(tile, slice);
+              other_free();
+              load_x(tile, slice);
+            }
           }
-          load_x(tile, slice);
-          if (++stage == kStages) stage = 0, parity ^= 1;
+          next();
         }
         if constexpr (kCols >= kStoreCols) {
           for (int c = 0; staged && e.residual && c < kCols / 64; ++c) {
             const uint32_t bar = full + 8 * stage;
             if (c % 2 == 0) {
-              barrier_wait(empty + 8 * stage, parity);
+              own_free();
               barrier_expect(bar, min(2, kCols / 64 - c) * R::kBytesX);
             }
             load_box(c % 2 ? base + R::kW + stage * R::kBytesW : base + R::kX + stage * R::kBytesX,
                      &map_residual, bar, tile.col * kCols + 64 * c, tile.row * kRows);
-            if (c % 2 || c + 1 == kCols / 64)
-              if (++stage == kStages) stage = 0, parity ^= 1;
+            if (c % 2 || c + 1 == kCols / 64) {
+              other_free();
+              next();
+            }
           }
         }
       }
@@ -317,7 +359,7 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
       const uint64_t w = matrix_descriptor(ring.w());
       products_begin();
 #pragma unroll
-      for (int i = 0; i < kSliceBytes / 32; ++i)
+      for (int i = 0; i < kLineBytes / 32; ++i)
         wgmma<In, kCols>(sums, x + 2 * i, w + 2 * i, add || i > 0);
       products_commit();
       ring.next();
@@ -409,52 +451,8 @@ void check(cudaError_t error, const char* what) {
   if (error != cudaSuccess) fail(Code::kInternal, "gemm: ", what, ": ", cudaGetErrorString(error));
 }
 
-using Encode = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*,
-                            const cuuint64_t*, const cuuint32_t*, const cuuint32_t*,
-                            CUtensorMapInterleave, CUtensorMapSwizzle, CUtensorMapL2promotion,
-                            CUtensorMapFloatOOBfill);
-
-Encode encoder() {
-  static const Encode encode = [] {
-    void* entry = nullptr;
-    cudaDriverEntryPointQueryResult found;
-    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000,
-                                           cudaEnableDefault, &found),
-          "cuTensorMapEncodeTiled");
-    if (!entry) fail(Code::kInternal, "gemm: the driver has no cuTensorMapEncodeTiled");
-    return reinterpret_cast<Encode>(entry);
-  }();
-  return encode;
-}
-
-CUtensorMapDataType map_type(DType type) {
-  return type == DType::f16    ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
-         : type == DType::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
-                               : CU_TENSOR_MAP_DATA_TYPE_UINT8;
-}
-
-// A matrix [rows, cols], cut into boxes of box_rows by 128 bytes.
-CUtensorMap map_of(const void* data, DType type, int64_t rows, int64_t cols, int64_t stride,
-                   int box_rows) {
-  CUtensorMap map;
-  const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(cols), static_cast<cuuint64_t>(rows)};
-  const int64_t bytes = size_of(type);
-  const cuuint64_t strides[1] = {static_cast<cuuint64_t>(stride * bytes)};
-  const cuuint32_t box[2] = {static_cast<cuuint32_t>(kSliceBytes / bytes),
-                             static_cast<cuuint32_t>(box_rows)};
-  const cuuint32_t steps[2] = {1, 1};
-  const CUresult result =
-      encoder()(&map, map_type(type), 2, const_cast<void*>(data), sizes, strides, box, steps,
-                CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  if (result != CUDA_SUCCESS)
-    fail(Code::kInternal, "gemm: the driver refused a tensor map, error ", static_cast<int>(result),
-         ", for [", rows, ", ", cols, "], rows ", stride, " apart");
-  return map;
-}
-
 int slices_of(const GemmArgs& a) {
-  return static_cast<int>((a.k * size_of(a.type) + kSliceBytes - 1) / kSliceBytes);
+  return static_cast<int>((a.k * size_of(a.type) + kLineBytes - 1) / kLineBytes);
 }
 
 int attribute_of(cudaDeviceAttr attribute) {
@@ -483,16 +481,23 @@ bool fits_engine(const GemmArgs& a) {
          pairs(a.residual, a.residual_stride) && pairs(a.bias, 0) && pairs(a.w_scales, 0);
 }
 
-template <typename In, typename T, int kRows, int kCols, int kStages, int kCluster>
-void launch(const GemmArgs& a, cudaStream_t stream) {
-  using R = Ring<kRows, kCols, kStages>;
-  const auto kernel = gemm_kernel<In, T, kRows, kCols, kStages, kCluster>;
-  static const bool prepared = [&] {
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, R::kBytes),
+using Kernel = void (*)(CUtensorMap, CUtensorMap, CUtensorMap, Walk, Epilogue, bool);
+template <typename In, typename T, int kRows, int kCols, int kStages, int kCluster, Ending kEnding>
+Kernel prepared() {
+  const auto kernel = gemm_kernel<In, T, kRows, kCols, kStages, kCluster, kEnding>;
+  static const bool done = [&] {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               Ring<kRows, kCols, kStages>::kBytes),
           "shared memory");
     return true;
   }();
-  (void)prepared;
+  (void)done;
+  return kernel;
+}
+
+template <typename In, typename T, int kRows, int kCols, int kStages, int kCluster>
+void launch(const GemmArgs& a, cudaStream_t stream) {
+  using R = Ring<kRows, kCols, kStages>;
   Walk walk{};
   walk.slices = slices_of(a);
   walk.m_tiles = static_cast<int>((a.m + kRows - 1) / kRows);
@@ -510,7 +515,7 @@ void launch(const GemmArgs& a, cudaStream_t stream) {
                     : a.m >= kRows ? kRows
                                    : static_cast<int>((a.m + 7) / 8 * 8);
   const int box_w = kCluster > 1 ? kCols / 2 : kCols;
-  walk.slice_bytes = kSliceBytes * (box_x + box_w) * kCluster;
+  walk.slice_bytes = kLineBytes * (box_x + box_w) * kCluster;
   static const int lag = [] {
     const char* v = std::getenv("WINNOW_LAG");
     return v ? std::atoi(v) : 1;
@@ -521,6 +526,16 @@ void launch(const GemmArgs& a, cudaStream_t stream) {
   const CUtensorMap residual =
       staged && a.residual ? map_of(a.residual, a.out_type, a.m, a.n, a.residual_stride, kRows) : x;
 
+  constexpr bool kWide = kRows == 128 && kCols >= 128;
+  auto kernel = prepared<In, T, kRows, kCols, kStages, kCluster, Ending::kAny>();
+  if constexpr (kWide) {
+    if (staged && a.activation == Activation::kNone && !a.gated)
+      kernel = prepared<In, T, kRows, kCols, kStages, kCluster, Ending::kPlain>();
+    if (staged && a.activation == Activation::kGelu && !a.gated && !a.residual)
+      kernel = prepared<In, T, kRows, kCols, kStages, kCluster, Ending::kGelu>();
+    if (kCols % 128 == 0 && staged && a.activation == Activation::kSilu && a.gated)
+      kernel = prepared<In, T, kRows, kCols, kStages, kCluster, Ending::kGatedSilu>();
+  }
   cudaLaunchConfig_t config{};
   config.gridDim =
       static_cast<unsigned>(kCluster * std::min(walk.items, multiprocessors() / kCluster));
@@ -632,6 +647,7 @@ void gemm(const GemmArgs& a, cudaStream_t queue) {
           "gemm: f8_e4m3 wants compute capability 9.0 and rows at 16 bytes");
   if (!fits) return gemm_plain(a, queue);
   if (!hopper) return gemm_mma(a, queue);
+  if (is_few(a)) return gemm_few(a, queue);
   const int processors = multiprocessors();
   Launch best = nullptr;
   double least = 0;

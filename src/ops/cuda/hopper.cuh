@@ -64,6 +64,14 @@ __device__ __forceinline__ void load_box(uint32_t to, const CUtensorMap* map, ui
       "l"(map), "r"(bar), "r"(x), "r"(y)
       : "memory");
 }
+__device__ __forceinline__ void load_panels(uint32_t to, const CUtensorMap* map, uint32_t bar,
+                                            int row, int panel) {
+  asm volatile(
+      "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, "
+      "%4, %5}], [%2];" ::"r"(to),
+      "l"(map), "r"(bar), "r"(0), "r"(row), "r"(panel)
+      : "memory");
+}
 __device__ __forceinline__ void load_box_to(uint32_t to, const CUtensorMap* map, uint32_t bar,
                                             int x, int y, uint16_t blocks) {
   asm volatile(
