@@ -185,7 +185,7 @@ void linear_f32(const LinearArgs& a, Stream& stream) {
     if (a.rows <= 8)  // a step's few texts: narrow tiles, so that all of the GPU reads weights
       launch<8, 32, 128, 2, 1>(product, of(stream).queue());
     else if (a.rows <= 512)
-      launch<32, 64, 32, 4, 4>(product, of(stream).queue());
+      launch<32, 64, 16, 4, 4>(product, of(stream).queue());
     else
       launch<128, 128, 16, 8, 8>(product, of(stream).queue());
   });
