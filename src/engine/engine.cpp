@@ -219,9 +219,6 @@ void Engine::Parts::load_encoder(const EngineOptions& options, const ModelFolder
   const Network& network = networks.front();
   tokenizer = Tokenizer::from_folder(options.folder);
   if (folder.colbert) late = late_form(*folder.colbert, *tokenizer);
-  if (late.expansion && !late.attend_expansion)
-    fail(Code::kUnsupported, folder.colbert->source,
-         ": attend_to_expansion_tokens: want true, got false: the models see every token yet");
   info.architecture = network.architecture;
   info.kind = kind_of(network);
   info.pooling = name_of(network.pooling);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "models/activation.h"
 #include "models/registry.h"
+#include "models/seen_tokens.h"
 
 namespace winnow {
 namespace {
@@ -135,7 +136,9 @@ class ModernBert final : public Model {
     const Tensor in = l.attn_norm ? f.layer_norm(x, *l.attn_norm, eps_) : x;
     const Tensor qkv = f.linear_heads(in, l.qkv, hidden_size() / heads_);  // [3H, T, E]
     const Tensor turned = f.rope(qkv.slice(0, 2 * heads_), angles);        // [2H, T, E]
-    const Tensor k = turned.slice(heads_, 2 * heads_), v = qkv.slice(2 * heads_, 3 * heads_);
+    const SeenTokens seen(b);
+    const Tensor k = seen.of(f, turned.slice(heads_, 2 * heads_)),
+                 v = seen.of(f, qkv.slice(2 * heads_, 3 * heads_));
     Tensor q = turned.slice(0, heads_), residual = x;
     std::vector<int32_t> q_starts(b.starts.begin(), b.starts.end());
     if (pooled) {
@@ -145,7 +148,8 @@ class ModernBert final : public Model {
       std::iota(q_starts.begin(), q_starts.end(), 0);
     }
     const Tensor mix = f.attention(
-        q, k, v, {.q_starts = q_starts, .k_starts = b.starts, .window = l.local ? window_ : 0});
+        q, k, v,
+        {.q_starts = q_starts, .k_starts = seen.starts(), .window = l.local ? window_ : 0});
     const Tensor h = f.linear_add(mix, l.out, residual);
     const Tensor up = f.linear_gated(f.layer_norm(h, l.mlp_norm, eps_), l.up, activation_);
     return f.linear_add(up, l.down, h);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "models/seen_tokens.h"
 
 namespace winnow {
 
@@ -42,7 +43,9 @@ Tensor PostNormEncoder::layer(Ops& f, const Batch& b, const Layer& l, const Tens
                               bool pooled) const {
   const int64_t heads = shape_.heads;
   const Tensor qkv = f.linear_heads(x, l.qkv, shape_.hidden / heads);  // [3H, T, E]
-  const Tensor k = qkv.slice(heads, 2 * heads), v = qkv.slice(2 * heads, 3 * heads);
+  const SeenTokens seen(b);
+  const Tensor k = seen.of(f, qkv.slice(heads, 2 * heads)),
+               v = seen.of(f, qkv.slice(2 * heads, 3 * heads));
   Tensor q = qkv.slice(0, heads), residual = x;
   std::vector<int32_t> q_starts(b.starts.begin(), b.starts.end());
   if (pooled) {
@@ -51,7 +54,7 @@ Tensor PostNormEncoder::layer(Ops& f, const Batch& b, const Layer& l, const Tens
     residual = f.gather_rows(x, first);  // [B, D]
     std::iota(q_starts.begin(), q_starts.end(), 0);
   }
-  const Tensor mix = f.attention(q, k, v, {.q_starts = q_starts, .k_starts = b.starts});
+  const Tensor mix = f.attention(q, k, v, {.q_starts = q_starts, .k_starts = seen.starts()});
   const Tensor h = f.add_layer_norm(f.linear(mix, l.out), residual, l.attn_norm, shape_.eps);
   return f.add_layer_norm(f.linear(f.linear(h, l.up, shape_.activation), l.down), h, l.mlp_norm,
                           shape_.eps);
