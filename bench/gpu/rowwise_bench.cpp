@@ -102,18 +102,19 @@ struct Bench {
                            .rows = rows,
                            .cols = cols,
                            .eps = 1e-5f};
-    const auto add_layer_norm = [&](bool residual, const cuda::Q8Rows& copy) {
+    const auto add_layer_norm = [&](bool residual, const Tensor::Eighths& copy) {
       return [&, residual, copy](int call) {
         layer.x = in + at(call);
         layer.residual = residual ? more + at(call) : nullptr;
         layer.out = out + at(call);
-        cuda::add_layer_norm(layer, copy, stream);
+        layer.out8 = copy;
+        cuda::add_layer_norm(layer, stream);
       };
     };
     line("layer_norm", 4, add_layer_norm(false, {}));
     line("add_layer_norm", 6, add_layer_norm(true, {}));
     line("add_layer_norm, e4m3 too", 7, add_layer_norm(true, {q8, scales}));
-    const auto rms_norm = [&](int64_t size, const cuda::Q8Rows& copy) {
+    const auto rms_norm = [&](int64_t size, const Tensor::Eighths& copy) {
       return [&, size, copy](int call) {
         cuda::rms_norm({.x = {in + at(call), size, cols},
                         .out = {out + at(call), size, cols},
@@ -122,8 +123,9 @@ struct Bench {
                         .planes = cols / size,
                         .rows = rows,
                         .cols = size,
-                        .eps = 1e-5f},
-                       copy, stream);
+                        .eps = 1e-5f,
+                        .out8 = copy},
+                       stream);
       };
     };
     line("rms_norm", 4, rms_norm(cols, {}));

@@ -55,7 +55,7 @@ Device on_gpus(const EngineOptions& options, const std::string& device, bool dec
   require(options.max_memory > 0, "max_memory: want bytes, or a share up to 1, got ",
           options.max_memory);
   for (const int gpu : gpus_of(device)) {
-    out.replicas.push_back(&cuda_kernels(gpu, activations));
+    out.replicas.push_back(&cuda_kernels(gpu, activations, out.linear == DType::f8_e4m3));
     const double share = options.max_memory <= 1
                              ? options.max_memory * static_cast<double>(cuda_memory_total(gpu))
                              : options.max_memory;

@@ -56,8 +56,7 @@ Tensor PostNormEncoder::layer(Ops& f, const Batch& b, const Layer& l, const Tens
   }
   const Tensor mix = f.attention(q, k, v, {.q_starts = q_starts, .k_starts = seen.starts()});
   const Tensor h = f.add_layer_norm(f.linear(mix, l.out), residual, l.attn_norm, shape_.eps);
-  return f.add_layer_norm(f.linear(f.linear(h, l.up, shape_.activation), l.down), h, l.mlp_norm,
-                          shape_.eps);
+  return f.add_layer_norm(f.mlp(h, l.up, shape_.activation, l.down), h, l.mlp_norm, shape_.eps);
 }
 
 }  // namespace winnow

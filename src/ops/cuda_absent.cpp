@@ -6,7 +6,7 @@ namespace winnow {
 
 CudaDevices cuda_devices() { return {0, "this winnow was built without CUDA"}; }
 
-const Kernels& cuda_kernels(int ordinal, DType) {
+const Kernels& cuda_kernels(int ordinal, DType, bool) {
   fail(Code::kUnsupported, "cuda:", ordinal, ": this winnow was built without CUDA");
 }
 

@@ -19,7 +19,8 @@ CudaDevices cuda_devices();
 
 // The table of one GPU; lives for ever. activations: f32 (for checking), f16 or bf16. Throws
 // kUnsupported saying what is missing: CUDA in this build, a driver, a GPU of this number.
-const Kernels& cuda_kernels(int ordinal, DType activations);
+// eighths: norms give a copy in 8 bits, for models of f8 weights.
+const Kernels& cuda_kernels(int ordinal, DType activations, bool eighths = false);
 
 // Memory that winnow takes of one GPU: at most `bytes` (0: as much as there is), and what it has.
 // Asking for more throws kOverloaded.

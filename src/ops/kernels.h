@@ -34,9 +34,10 @@ struct HeadsView {
 };
 
 struct LinearArgs {
-  const void* x;  // [rows, K], rows x_stride apart
+  const void* x;  // [rows, K], rows x_stride apart; may be null where x8 is not
   int64_t x_stride;
   DType x_type;
+  Tensor::Eighths x8;  // of linear_f8: the same rows in 8 bits, where somebody made them
   const PackedLinear* weight;
   void* out;  // [N / block, rows, block]
   DType out_type;
@@ -45,7 +46,8 @@ struct LinearArgs {
   Activation activation;
   // Of devices with fused_linear: [rows, N], added before the rounding; or null.
   const void* residual;
-  bool gated;  // the same: out [rows, N / 2]
+  bool gated;                   // the same: out [rows, N / 2]
+  float* out_scales = nullptr;  // of linear_f8: out is f8, with these scales (Tensor::Eighths)
 };
 
 struct AttentionArgs {
@@ -91,6 +93,7 @@ struct RmsNormArgs {
   const float* weight;
   int64_t planes, rows, cols;
   float eps;
+  Tensor::Eighths out8 = {};  // of what it returns, where wanted
 };
 
 struct RopeAnglesArgs {
@@ -130,6 +133,7 @@ struct AddLayerNormArgs {
   const float *weight, *bias;
   int64_t rows, cols;
   float eps;
+  Tensor::Eighths out8 = {};  // of what it returns, where wanted
 };
 
 struct EmbedSumArgs {
@@ -203,6 +207,7 @@ struct Kernels {
   DType activations = DType::f32;  // what verbs return, but where they say f32
   bool heads_in_rows = false;      // heads [H, T, E] lie as the columns of [T, H * E]
   bool fused_linear = false;       // linear takes a residual and gated weights
+  bool eighths = false;            // norms give a copy in 8 bits, which linear_f8 reads
   int64_t step_tokens = 0;         // as many as make a batch efficient; 0: 256 a thread of the pool
 
   // A null make_stream: a plain Stream. begin: before each pass. to_host: waits for the device.

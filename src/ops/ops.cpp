@@ -65,6 +65,11 @@ Tensor Ops::to_host(const Tensor& x) {
   return out;
 }
 
+Tensor::Eighths Ops::make_eighths(int64_t rows, int64_t cols) {
+  return {arena_.make({rows, cols}, DType::f8_e4m3).data(),
+          arena_.make({rows, cols / 128}, DType::f32).as<float>()};
+}
+
 // On some devices heads are the columns of a matrix.
 Tensor Ops::make_heads(const Shape& shape, DType dtype) {
   if (!kernels_.heads_in_rows) return arena_.make(shape, dtype);
@@ -111,12 +116,34 @@ Tensor Ops::linear_form(const char* verb, const Tensor& x, const Linear& w,
   require(x.cols() == w.in, verb, ": want x [T, ", w.in, "], got ", x.shape());
   const int64_t rows = x.dim(0), width = w.gated ? w.out / 2 : w.out;
   const bool planes = form.head_size > 0 && !kernels_.heads_in_rows;
+  if (form.eighths) {
+    Tensor out(nullptr, {rows, width}, kernels_.activations);
+    out.set_eighths(make_eighths(rows, width));
+    call(kernels_.linear_f8, "linear_f8",
+         LinearArgs{.x = x.data(),
+                    .x_stride = x.row_stride(),
+                    .x_type = x.dtype(),
+                    .x8 = x.eighths(),
+                    .weight = w.packed.get(),
+                    .out = out.eighths().values,
+                    .out_type = DType::f8_e4m3,
+                    .block = width,
+                    .rows = rows,
+                    .in = w.in,
+                    .out_features = w.out,
+                    .activation = form.activation,
+                    .residual = nullptr,
+                    .gated = false,
+                    .out_scales = out.eighths().scales});
+    return out;
+  }
   const DType type = form.f32 || w.dtype == DType::f32 ? DType::f32 : kernels_.activations;
   Tensor out = arena_.make(
       planes ? Shape{width / form.head_size, rows, form.head_size} : Shape{rows, width}, type);
   const LinearArgs args{.x = x.data(),
                         .x_stride = x.row_stride(),
                         .x_type = x.dtype(),
+                        .x8 = x.eighths(),
                         .weight = w.packed.get(),
                         .out = out.data(),
                         .out_type = type,
@@ -168,6 +195,13 @@ Tensor Ops::linear_gated(const Tensor& x, const Linear& w, Activation activation
   Linear both = w;
   both.gated = false;
   return gated(linear(x, both), activation);
+}
+
+Tensor Ops::mlp(const Tensor& x, const Linear& up, Activation activation, const Linear& down) {
+  require(!up.gated, "mlp: want weights without a gate");
+  const bool eighths =
+      up.dtype == DType::f8_e4m3 && down.dtype == DType::f8_e4m3 && up.out % 128 == 0;
+  return linear(linear_form("mlp", x, up, {.activation = activation, .eighths = eighths}), down);
 }
 
 Tensor Ops::logits(const Tensor& x, const Linear& w) {
@@ -353,6 +387,8 @@ Tensor Ops::rms_norm(const Tensor& x, const Floats& weight, float eps) {
   require(weight.size() == x.cols(), "rms_norm: want weight [", x.cols(), "], got [", weight.size(),
           ']');
   Tensor out = x.rank() == 2 ? arena_.make(x.shape(), x.dtype()) : make_heads(x.shape(), x.dtype());
+  if (kernels_.eighths && x.rank() == 2 && x.dtype() != DType::f32 && x.cols() % 128 == 0)
+    out.set_eighths(make_eighths(x.dim(0), x.cols()));
   call(kernels_.rms_norm, "rms_norm",
        RmsNormArgs{.x = view_of(x),
                    .out = view_of(out),
@@ -361,7 +397,8 @@ Tensor Ops::rms_norm(const Tensor& x, const Floats& weight, float eps) {
                    .planes = x.rank() == 2 ? 1 : x.dim(0),
                    .rows = x.dim(-2),
                    .cols = x.cols(),
-                   .eps = eps});
+                   .eps = eps,
+                   .out8 = out.eighths()});
   return out;
 }
 
@@ -405,6 +442,8 @@ Tensor Ops::norm_rows(const char* verb, const Tensor& x, const Tensor* residual,
             ": want a residual ", x.shape(), ", got ", residual->shape());
   }
   Tensor out = arena_.make(x.shape(), x.dtype());
+  if (kernels_.eighths && x.dtype() != DType::f32 && x.cols() % 128 == 0)
+    out.set_eighths(make_eighths(x.dim(0), x.cols()));
   call(kernels_.add_layer_norm, verb,
        AddLayerNormArgs{.x = x.data(),
                         .residual = residual ? residual->data() : nullptr,
@@ -414,7 +453,8 @@ Tensor Ops::norm_rows(const char* verb, const Tensor& x, const Tensor* residual,
                         .bias = norm.bias.data,
                         .rows = x.dim(0),
                         .cols = x.cols(),
-                        .eps = eps});
+                        .eps = eps,
+                        .out8 = out.eighths()});
   return out;
 }
 

@@ -68,6 +68,10 @@ class Ops {
   // gated(linear(x, w), act), but rounded once where the device has it as one. Returns [T, F].
   Tensor linear_gated(const Tensor& x, const Linear& w, Activation activation);
 
+  // linear(linear(x, up, activation), down): what stands between has 8 bits where both have, a
+  // scale for each 128 columns.
+  Tensor mlp(const Tensor& x, const Linear& up, Activation activation, const Linear& down);
+
   // linear whose result is f32 on every device: what a sampler or a score reads.
   Tensor logits(const Tensor& x, const Linear& w);
 
@@ -173,12 +177,14 @@ class Ops {
     int64_t head_size = 0;  // 0: a matrix
     const Tensor* residual = nullptr;
     bool f32 = false;
+    bool eighths = false;  // the result in 8 bits alone
   };
   Tensor linear_form(const char* verb, const Tensor& x, const Linear& w, const LinearForm& form);
   static void check_cached(const Tensor& q, const Tensor& k, const Tensor& v, const KvPages& cache,
                            const CachedTexts& texts);
   Tensor attend_cached(const Tensor& q, const Tensor& k, const Tensor& v, const KvPages& cache,
                        const CachedTexts& texts, bool appended);
+  Tensor::Eighths make_eighths(int64_t rows, int64_t cols);
   Tensor make_heads(const Shape& shape, DType dtype);
   Tensor norm_rows(const char* verb, const Tensor& x, const Tensor* residual, const Norm& norm,
                    float eps);

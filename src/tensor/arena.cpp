@@ -42,8 +42,12 @@ Tensor Arena::make(const Shape& shape, DType dtype) {
 }
 
 Tensor Arena::retain(Mark mark, const Tensor& last) {
+  const auto holds = [](const Piece& piece, const void* p) {
+    return within(static_cast<const std::byte*>(p), piece.start, piece.bytes);
+  };
   std::erase_if(pieces_, [&](const Piece& piece) {
-    return piece.number >= mark.made && !within(last.as<std::byte>(), piece.start, piece.bytes);
+    return piece.number >= mark.made && !holds(piece, last.data()) &&
+           !holds(piece, last.eighths().values) && !holds(piece, last.eighths().scales);
   });
   return last;
 }

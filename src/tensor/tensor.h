@@ -14,6 +14,13 @@ namespace winnow {
 // anywhere, also side by side in the rows: heads [H, T, E] are columns of a matrix on some devices.
 class Tensor {
  public:
+  // A copy of a matrix's rows in 8 bits, dense: e4m3 with a scale for a row's each 128 columns, so
+  // that real = e4m3 * scale. What an 8-bit product reads, where the device makes it along the way.
+  struct Eighths {
+    void* values = nullptr;   // [T, D]; null: there is none
+    float* scales = nullptr;  // [T, D / 128]
+  };
+
   Tensor() = default;
   Tensor(void* data, const Shape& shape, DType dtype)
       : data_(data),
@@ -46,6 +53,8 @@ class Tensor {
   bool empty() const { return data_ == nullptr; }
 
   void* data() const { return data_; }
+  const Eighths& eighths() const { return eighths_; }
+  void set_eighths(const Eighths& eighths) { eighths_ = eighths; }
   template <typename T>
   T* as() const {
     return static_cast<T*>(data_);
@@ -74,6 +83,7 @@ class Tensor {
 
  private:
   void* data_ = nullptr;
+  Eighths eighths_;
   Shape shape_;
   DType dtype_ = DType::f32;
   int64_t stride_ = 1, plane_stride_ = 0;

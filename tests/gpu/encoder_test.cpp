@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <numeric>
 #include <random>
+#include <thread>
 
 #include "engine/model_folder.h"
 #include "engine/packed_batch.h"

@@ -232,7 +232,7 @@ TEST_CASE("8-bit copies of norms are quantize_rows of their results, within half
         Array out(*rig, type, count), plain(*rig, type, count), q(*rig, DType::u8, count),
             scales(*rig, DType::f32, count / 128), q_again(*rig, DType::u8, count),
             scales_again(*rig, DType::f32, count / 128);
-        const cuda::Q8Rows q8{static_cast<uint8_t*>(q.data()), scales.f32()};
+        const Tensor::Eighths q8{q.data(), scales.f32()};
         const AddLayerNormArgs layer_args{.x = x.data(),
                                           .residual = nullptr,
                                           .out = out.data(),
@@ -241,7 +241,8 @@ TEST_CASE("8-bit copies of norms are quantize_rows of their results, within half
                                           .bias = zero.f32(),
                                           .rows = size.rows,
                                           .cols = size.cols,
-                                          .eps = 1e-5f};
+                                          .eps = 1e-5f,
+                                          .out8 = q8};
         const RmsNormArgs rms_args{.x = {x.data(), 0, size.cols},
                                    .out = {out.data(), 0, size.cols},
                                    .type = type,
@@ -249,14 +250,15 @@ TEST_CASE("8-bit copies of norms are quantize_rows of their results, within half
                                    .planes = 1,
                                    .rows = size.rows,
                                    .cols = size.cols,
-                                   .eps = 1e-5f};
+                                   .eps = 1e-5f,
+                                   .out8 = q8};
         if (layer)
-          cuda::add_layer_norm(layer_args, q8, rig->stream);
+          cuda::add_layer_norm(layer_args, rig->stream);
         else
-          cuda::rms_norm(rms_args, q8, rig->stream);
+          cuda::rms_norm(rms_args, rig->stream);
         cuda::quantize_rows({.x = out.data(),
                              .type = type,
-                             .out = {static_cast<uint8_t*>(q_again.data()), scales_again.f32()},
+                             .out = {q_again.data(), scales_again.f32()},
                              .rows = size.rows,
                              .cols = size.cols},
                             rig->stream);

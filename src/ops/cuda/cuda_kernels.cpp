@@ -11,6 +11,7 @@
 #include "ops/cuda/cuda_memory.h"
 #include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/linear.h"
+#include "ops/cuda/matrix_rate.h"
 #include "ops/cuda/pack.h"
 #include "ops/cuda/paged_attention.h"
 #include "ops/cuda/rope_append.h"
@@ -26,7 +27,7 @@ constexpr int64_t kStepTokens = 16896;
 
 struct Place {
   std::unique_ptr<cuda::CudaMemory> memory;
-  std::map<DType, std::unique_ptr<Kernels>> tables;
+  std::map<std::pair<DType, bool>, std::unique_ptr<Kernels>> tables;
 };
 
 // One for the process: every model on a GPU shares its limit.
@@ -52,7 +53,7 @@ std::unique_ptr<Stream> make_stream(ThreadPool& pool, Memory& memory) {
 
 void begin(Stream& stream) { cuda::of(stream).begin(); }
 
-std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations) {
+std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations, bool eighths) {
   const cuda::Gpu& gpu = memory.gpu();
   auto kernels = std::make_unique<Kernels>();
   Kernels& k = *kernels;
@@ -61,13 +62,16 @@ std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations) {
   k.activations = activations;
   k.heads_in_rows = true;
   k.fused_linear = activations != DType::f32;
+  k.eighths = eighths;
   k.step_tokens = kStepTokens;
   k.make_stream = make_stream;
   k.begin = begin;
   k.to_host = cuda::to_host;
   k.choose_tokens = cuda::best_tokens;
   k.copy = cuda::copy;
-  k.pack = cuda::pack;
+  k.pack = activations == DType::f32   ? cuda::pack_for<DType::f32>
+           : activations == DType::f16 ? cuda::pack_for<DType::f16>
+                                       : cuda::pack_for<DType::bf16>;
   k.place_table = cuda::place_table;
   k.free_bytes = [](const Memory& memory) {
     return static_cast<const cuda::CudaMemory&>(memory).free_bytes();
@@ -76,6 +80,7 @@ std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations) {
                                            : cuda::page_bytes<DType::f16>;  // bf16 is as wide
   k.linear = cuda::linear_f32;
   k.linear_16bit = cuda::linear_16bit;
+  if (gpu.hopper()) k.linear_f8 = cuda::linear_f8;
   k.attention = cuda::attention;
   k.cached_attention = cuda::cached_attention;
   k.can_rope_append = cuda::can_rope_append;
@@ -92,6 +97,7 @@ std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations) {
   k.normalize_rows = cuda::normalize_rows;
   k.gelu = cuda::gelu;
   k.tanh = cuda::tanh;
+  k.matrix_flops = cuda::matrix_flops;
   return kernels;
 }
 
@@ -108,14 +114,14 @@ CudaDevices cuda_devices() {
   return {count, ""};
 }
 
-const Kernels& cuda_kernels(int ordinal, DType activations) {
+const Kernels& cuda_kernels(int ordinal, DType activations, bool eighths) {
   require(activations == DType::f32 || activations == DType::f16 || activations == DType::bf16,
           "cuda: want activations of f32, f16 or bf16, got ", activations);
   Places& all = places();
   std::lock_guard lock(all.mutex);
   Place& place = place_of(all, ordinal);
-  std::unique_ptr<Kernels>& kernels = place.tables[activations];
-  if (!kernels) kernels = table(*place.memory, activations);
+  std::unique_ptr<Kernels>& kernels = place.tables[{activations, eighths}];
+  if (!kernels) kernels = table(*place.memory, activations, eighths);
   return *kernels;
 }
 

@@ -89,6 +89,8 @@ int64_t CudaMemory::free_bytes() const {
 void CudaMemory::write(void* to, const void* from, int64_t bytes) {
   check(cudaSetDevice(gpu_.ordinal), "cudaSetDevice");
   check(cudaMemcpy(to, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice), "cudaMemcpy");
+  // A small copy may return before it has arrived, and the queues do not wait for it.
+  check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
 }
 
 void CudaMemory::read(void* to, const void* from, int64_t bytes) const {

@@ -142,7 +142,7 @@ __global__ void rope_kernel(const T* x, T* out, const float* angles, int64_t tok
 }
 
 template <typename T>
-__global__ void quantize_kernel(const T* x, Q8Rows out, int64_t rows, int cols) {
+__global__ void quantize_kernel(const T* x, Tensor::Eighths out, int64_t rows, int cols) {
   const int64_t units = cols / kQ8Lane;
   const int64_t piece = int64_t{blockIdx.x} * kThreads + threadIdx.x;
   const bool has = piece < rows * units;

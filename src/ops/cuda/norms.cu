@@ -25,7 +25,7 @@ struct NormRows {
   int64_t rows, planes, x_plane, x_row, out_plane, out_row;
   int cols;
   float eps;
-  Q8Rows q8;
+  Tensor::Eighths q8;
 
   __device__ int64_t x_at(int64_t r) const {
     return planes == 1 ? r * x_row : r % planes * x_plane + r / planes * x_row;
@@ -215,7 +215,7 @@ void norm(const char* verb, const NormRows<T>& a, cudaStream_t queue) {
 
 }  // namespace
 
-void add_layer_norm(const AddLayerNormArgs& a, const Q8Rows& q8, Stream& stream) {
+void add_layer_norm(const AddLayerNormArgs& a, Stream& stream) {
   with_type("add_layer_norm", a.type, [&]<typename T>() {
     norm<true, T>("add_layer_norm",
                   {.x = static_cast<const T*>(a.x),
@@ -231,12 +231,12 @@ void add_layer_norm(const AddLayerNormArgs& a, const Q8Rows& q8, Stream& stream)
                    .out_row = a.cols,
                    .cols = static_cast<int>(a.cols),
                    .eps = a.eps,
-                   .q8 = q8},
+                   .q8 = a.out8},
                   of(stream).queue());
   });
 }
 
-void rms_norm(const RmsNormArgs& a, const Q8Rows& q8, Stream& stream) {
+void rms_norm(const RmsNormArgs& a, Stream& stream) {
   with_type("rms_norm", a.type, [&]<typename T>() {
     norm<false, T>("rms_norm",
                    {.x = static_cast<const T*>(a.x.data),
@@ -252,12 +252,9 @@ void rms_norm(const RmsNormArgs& a, const Q8Rows& q8, Stream& stream) {
                     .out_row = a.out.row,
                     .cols = static_cast<int>(a.cols),
                     .eps = a.eps,
-                    .q8 = q8},
+                    .q8 = a.out8},
                    of(stream).queue());
   });
 }
-
-void add_layer_norm(const AddLayerNormArgs& a, Stream& stream) { add_layer_norm(a, {}, stream); }
-void rms_norm(const RmsNormArgs& a, Stream& stream) { rms_norm(a, {}, stream); }
 
 }  // namespace winnow::cuda

@@ -1,7 +1,10 @@
 #include "ops/cuda/pack.h"
 
+#include <cuda_fp8.h>
+
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <vector>
 
@@ -35,6 +38,16 @@ uint16_t f16_of(float x) {
   const uint32_t large = size > 0x7F800000 ? 0x7E00 : 0x7C00;
   const uint32_t finite = size < (113u << 23) ? small : normal;
   return static_cast<uint16_t>(sign | (size >= 0x477FF000 ? large : finite));
+}
+
+// Returns the scale: real = stored * scale.
+float to_f8(const float* x, int64_t count, uint8_t* out) {
+  float most = 0.0f;
+  for (int64_t i = 0; i < count; ++i) most = std::max(most, std::fabs(x[i]));
+  const float scale = most > 0.0f ? most / 448.0f : 1.0f;
+  for (int64_t i = 0; i < count; ++i)
+    out[i] = __nv_cvt_float_to_fp8(x[i] / scale, __NV_SATFINITE, __NV_E4M3);
+  return scale;
 }
 
 void narrow(const float* x, int64_t count, DType to, std::byte* out) {
@@ -114,24 +127,50 @@ int64_t CudaLinear::bytes() const {
   return in * out * size_of(type) + (bias ? out * static_cast<int64_t>(sizeof(float)) : 0);
 }
 
+// Rows of f8 and their scales.
+void write_f8(const LinearSource& source, CudaLinear& packed, Memory& memory) {
+  const int64_t part = std::max<int64_t>(1, kPartBytes / std::max<int64_t>(1, source.in));
+  std::vector<uint8_t> ready(static_cast<size_t>(std::min(part, source.out) * source.in));
+  std::vector<float> floats(static_cast<size_t>(source.in)), scales(source.out);
+  for (int64_t begin = 0; begin < source.out; begin += part) {
+    const int64_t end = std::min(begin + part, source.out);
+    for (int64_t r = begin; r < end; ++r) {
+      const StoredRow row = row_of(source, packed.source_row(r), floats.data());
+      const auto* values = static_cast<const float*>(row.data);
+      if (row.dtype != DType::f32) {
+        dequantize_row(row.dtype, static_cast<const std::byte*>(row.data), source.in,
+                       floats.data());
+        values = floats.data();
+      }
+      scales[r] = to_f8(values, source.in, ready.data() + (r - begin) * source.in);
+    }
+    memory.write(static_cast<std::byte*>(packed.weight.get()) + begin * source.in, ready.data(),
+                 (end - begin) * source.in);
+  }
+  const int64_t bytes = source.out * static_cast<int64_t>(sizeof(float));
+  packed.scales = std::static_pointer_cast<float>(allocate(memory, bytes));
+  memory.write(packed.scales.get(), scales.data(), bytes);
+}
+
 Linear pack(LinearSource source, DType dtype, Memory& memory) {
-  require_plain("pack_linear", dtype);
+  if (dtype != DType::f8_e4m3) require_plain("pack_linear", dtype);
   check_sizes(source);
   auto packed = std::make_shared<CudaLinear>();
   packed->in = source.in;
   packed->out = source.out;
   packed->type = dtype;
   packed->interleaved = source.gated && dtype != DType::f32;
-  const auto source_row = [&](int64_t r) {
-    return packed->interleaved ? r / 2 + r % 2 * (source.out / 2) : r;
-  };
   packed->weight = allocate(memory, source.in * source.out * size_of(dtype));
-  write_rows(source.out, source.in, dtype, packed->weight.get(), memory,
-             [&](int64_t r, float* floats) { return row_of(source, source_row(r), floats); });
+  if (dtype == DType::f8_e4m3)
+    write_f8(source, *packed, memory);
+  else
+    write_rows(
+        source.out, source.in, dtype, packed->weight.get(), memory,
+        [&](int64_t r, float* floats) { return row_of(source, packed->source_row(r), floats); });
   if (!source.bias.empty()) {
     source.bias.resize(source.out, 0.0f);
     std::vector<float> bias(source.out);
-    for (int64_t r = 0; r < source.out; ++r) bias[r] = source.bias[source_row(r)];
+    for (int64_t r = 0; r < source.out; ++r) bias[r] = source.bias[packed->source_row(r)];
     const int64_t bytes = source.out * static_cast<int64_t>(sizeof(float));
     packed->bias = std::static_pointer_cast<float>(allocate(memory, bytes));
     memory.write(packed->bias.get(), bias.data(), bytes);

@@ -26,23 +26,15 @@ void to_host(const ToHostArgs& a, Stream& stream);
 // From the device's memory to the device's memory, in the queue's order.
 void copy(void* to, const void* from, int64_t bytes, Stream& stream);
 
-// 8-bit copies for FP8 products: e4m3 with a scale for a row's each 128 columns, so that
-// real = e4m3 * scale. scale = max |x| / 448 over them, 1 where they are all 0.
-struct Q8Rows {
-  uint8_t* values = nullptr;  // [rows, D], or null: none wanted
-  float* scales = nullptr;    // [rows, D / 128]
-};
-
-// With an 8-bit copy of what they return (of the rounded values: the bits of quantize_rows). Want
-// f16 or bf16, dense rows and D a multiple of 128 up to 16,384: kInvalidArgument.
-void add_layer_norm(const AddLayerNormArgs& a, const Q8Rows& q8, Stream& stream);
-void rms_norm(const RmsNormArgs& a, const Q8Rows& q8, Stream& stream);
+// The norms' 8-bit copies (Tensor::Eighths) are of the rounded values: the bits of quantize_rows.
+// scale = max |x| / 448 over 128 columns, 1 where they are all 0. They want f16 or bf16, dense rows
+// and D a multiple of 128 up to 16,384: kInvalidArgument.
 
 // x [rows, D] dense, f16 or bf16, D a multiple of 128: kInvalidArgument.
 struct QuantizeRowsArgs {
   const void* x;
   DType type;
-  Q8Rows out;
+  Tensor::Eighths out;
   int64_t rows, cols;
 };
 void quantize_rows(const QuantizeRowsArgs& a, Stream& stream);
