@@ -81,6 +81,9 @@ void CudaMemory::release(void* memory) noexcept {
 void CudaMemory::write(void* to, const void* from, int64_t bytes) {
   check(cudaSetDevice(gpu_.ordinal), "cudaSetDevice");
   check(cudaMemcpy(to, from, static_cast<size_t>(bytes), cudaMemcpyHostToDevice), "cudaMemcpy");
+  // From memory that is not pinned it may return while the last bytes are on their way, and queues
+  // do not wait for it.
+  check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
 }
 
 void CudaMemory::read(void* to, const void* from, int64_t bytes) const {
