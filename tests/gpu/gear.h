@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "ops/cuda/cuda_stream.h"
+#include "tensor/dtype.h"
 
 namespace winnow::test {
 
@@ -41,12 +42,7 @@ struct Block {  // of the GPU's memory
     const std::vector<uint8_t> poison(bytes, static_cast<uint8_t>(fill));
     write(poison.data(), bytes);
   }
-  // Waits until it is there: a copy from memory that is not pinned may return before, and the queue
-  // does not wait for it.
-  void write(const void* from, int64_t count) const {
-    memory.write(data, from, count);
-    cuda::check(cudaStreamSynchronize(nullptr), "cudaStreamSynchronize");
-  }
+  void write(const void* from, int64_t count) const { memory.write(data, from, count); }
   Block(const Block&) = delete;
   ~Block() { memory.release(data); }
 

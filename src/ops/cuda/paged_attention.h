@@ -7,11 +7,9 @@
 
 namespace winnow::cuda {
 
-// Bytes of one head's keys of a page, or values: [32][head_size] of the activations' type.
-template <DType kType>
-int64_t page_bytes(int64_t head_size) {
-  return kPageTokens * head_size * size_of(kType);
-}
+// Bytes of one head's keys of a page, or values, [32][head_size], by the size of activations.
+inline int64_t page_bytes_16bit(int64_t head_size) { return kPageTokens * head_size * 2; }
+inline int64_t page_bytes_32bit(int64_t head_size) { return kPageTokens * head_size * 4; }
 
 // Writes the new tokens' keys and values into their pages (where they lie there already, appended,
 // k and v are not read), then attends. A token's bits depend on

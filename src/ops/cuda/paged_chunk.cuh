@@ -18,6 +18,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "ops/cuda/attention_softmax.cuh"
 #include "ops/cuda/paged_kernels.h"
 
 namespace winnow::cuda {
@@ -33,13 +34,6 @@ __device__ inline int text_at(const PagedArgs& a, int token) {
       high = middle - 1;
   }
   return low;
-}
-
-// 2^x, subnormal results as 0.
-__device__ inline float exp2_ftz(float x) {
-  float y;
-  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-  return y;
 }
 
 __device__ inline uint32_t shared_address(const void* p) {
@@ -71,36 +65,20 @@ __device__ inline void load_transposed(uint32_t (&r)[4], uint32_t at) {
                : "memory");
 }
 
+// d += a b: 16 x 16 by 16 x 8.
 template <typename T>
-struct Half;  // the 16-bit types
-template <>
-struct Half<__half> {
-  static __device__ void mma(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+__device__ inline void multiply(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  if constexpr (std::is_same_v<T, __half>)
     asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
         "{%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  }
-  static __device__ uint32_t pack(float low, float high) {
-    uint32_t r;
-    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
-    return r;
-  }
-};
-template <>
-struct Half<__nv_bfloat16> {
-  static __device__ void mma(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+  else
     asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
         "{%8, %9}, {%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  }
-  static __device__ uint32_t pack(float low, float high) {
-    uint32_t r;
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
-    return r;
-  }
-};
+}
 
 // Rows of E 16-bit values in shared memory, their 16-byte units swapped so that eight rows' same
 // unit lies in eight different banks. Memory begins at multiples of 128 bytes.
@@ -166,8 +144,8 @@ __device__ inline void score_chunk(float (&scores)[kRows][kChunk / 8][4], uint32
       load_matrices(b, units_on(at, 2 * k) + n * 16 * E * 2);
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
-        Half<T>::mma(scores[r][2 * n], q[r], b[0], b[1]);
-        Half<T>::mma(scores[r][2 * n + 1], q[r], b[2], b[3]);
+        multiply<T>(scores[r][2 * n], q[r], b[0], b[1]);
+        multiply<T>(scores[r][2 * n + 1], q[r], b[2], b[3]);
       }
     }
   }
@@ -207,8 +185,8 @@ __device__ inline void soften_chunk(float (&scores)[kChunk / 8][4], float scale,
     for (int n = 0; n < kChunk / 8; ++n) {
       float& x = scores[n][2 * h];
       float& y = scores[n][2 * h + 1];
-      x = exp2_ftz(__fmaf_rn(x, scale, -base));
-      y = exp2_ftz(__fmaf_rn(y, scale, -base));
+      x = exp2_fast(__fmaf_rn(x, scale, -base));
+      y = exp2_fast(__fmaf_rn(y, scale, -base));
       sum = __fadd_rn(sum, __fadd_rn(x, y));
     }
     sum = __fadd_rn(sum, __shfl_xor_sync(~0u, sum, 1));
@@ -217,10 +195,10 @@ __device__ inline void soften_chunk(float (&scores)[kChunk / 8][4], float scale,
   }
 #pragma unroll
   for (int k = 0; k < kChunk / 16; ++k) {
-    p[k][0] = Half<T>::pack(scores[2 * k][0], scores[2 * k][1]);
-    p[k][1] = Half<T>::pack(scores[2 * k][2], scores[2 * k][3]);
-    p[k][2] = Half<T>::pack(scores[2 * k + 1][0], scores[2 * k + 1][1]);
-    p[k][3] = Half<T>::pack(scores[2 * k + 1][2], scores[2 * k + 1][3]);
+    p[k][0] = pack_pair<T>(scores[2 * k][0], scores[2 * k][1]);
+    p[k][1] = pack_pair<T>(scores[2 * k][2], scores[2 * k][3]);
+    p[k][2] = pack_pair<T>(scores[2 * k + 1][0], scores[2 * k + 1][1]);
+    p[k][3] = pack_pair<T>(scores[2 * k + 1][2], scores[2 * k + 1][3]);
   }
 }
 
@@ -241,8 +219,8 @@ __device__ inline void mix_chunk(float (&mix)[kRows][2][4],
     load_transposed(b, at + k * 16 * E * 2);
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
-      Half<T>::mma(mix[r][0], p[r][k], b[0], b[1]);
-      Half<T>::mma(mix[r][1], p[r][k], b[2], b[3]);
+      multiply<T>(mix[r][0], p[r][k], b[0], b[1]);
+      multiply<T>(mix[r][1], p[r][k], b[2], b[3]);
     }
   }
 }
@@ -255,8 +233,8 @@ struct Fold {
 };
 __device__ inline Fold fold_of(float& max, float chunk_max, float scale) {
   const float most = fmaxf(max, chunk_max);
-  const Fold fold{exp2_ftz(__fmul_rn(__fsub_rn(max, most), scale)),
-                  exp2_ftz(__fmul_rn(__fsub_rn(chunk_max, most), scale))};
+  const Fold fold{exp2_fast(__fmul_rn(__fsub_rn(max, most), scale)),
+                  exp2_fast(__fmul_rn(__fsub_rn(chunk_max, most), scale))};
   max = most;
   return fold;
 }

@@ -166,7 +166,7 @@ __global__ void __launch_bounds__(kWarps * 32, 3)
 #pragma unroll
     for (int n = 0; n < kOwn; ++n)
       *reinterpret_cast<uint32_t*>(to + n * 8) =
-          Half<T>::pack(__fmul_rn(out[n][2 * h], inverse), __fmul_rn(out[n][2 * h + 1], inverse));
+          pack_pair<T>(__fmul_rn(out[n][2 * h], inverse), __fmul_rn(out[n][2 * h + 1], inverse));
   }
 }
 
@@ -228,7 +228,7 @@ __global__ void __launch_bounds__(E)
   }
   const float value = __fmul_rn(out, inverse_of(sum));
   reinterpret_cast<uint16_t*>(row_of<T, E>(a, a.texts[split.text], head, row))[threadIdx.x] =
-      static_cast<uint16_t>(Half<T>::pack(value, value));
+      static_cast<uint16_t>(pack_pair<T>(value, value));
 }
 
 template <typename T, int E, bool kEight>

@@ -1,17 +1,11 @@
 #include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/paged_chunk.cuh"
+#include "ops/cuda/values.cuh"
 
 namespace winnow::cuda {
 namespace {
 
 constexpr int kWarps = 4, kMostHead = 256;
-
-__device__ float value_of(float x) { return x; }
-__device__ float value_of(__half x) { return __half2float(x); }
-__device__ float value_of(__nv_bfloat16 x) { return __bfloat162float(x); }
-__device__ void set(float* to, float x) { *to = x; }
-__device__ void set(__half* to, float x) { *to = __float2half_rn(x); }
-__device__ void set(__nv_bfloat16* to, float x) { *to = __float2bfloat16_rn(x); }
 
 // A warp a query. Keys page by page from position 0, a lane each; then values, a lane for every
 // 32nd column. What a query does not see is not read.
@@ -26,7 +20,7 @@ __global__ void __launch_bounds__(kWarps * 32) plain_kernel(const __grid_constan
   const int seen = text.past + token - text.first + 1;
   float* q = queries[warp];
   for (int c = lane; c < size; c += 32)
-    q[c] = value_of(static_cast<const T*>(a.q)[head * a.q_plane + token * a.q_row + c]);
+    q[c] = widen(static_cast<const T*>(a.q)[head * a.q_plane + token * a.q_row + c]);
   __syncwarp();
   float out[kMostHead / 32] = {}, max = -INFINITY, sum = 0.0f;
   constexpr int kPage = static_cast<int>(kPageTokens);
@@ -39,7 +33,7 @@ __global__ void __launch_bounds__(kWarps * 32) plain_kernel(const __grid_constan
     if (lane < count) {
       const T* k = static_cast<const T*>(a.k_pages) + page + lane * size;
       score = 0.0f;
-      for (int c = 0; c < size; ++c) score = fmaf(q[c], value_of(k[c]), score);
+      for (int c = 0; c < size; ++c) score = fmaf(q[c], widen(k[c]), score);
     }
     float most = score;
     for (int step = 16; step > 0; step /= 2) most = fmaxf(most, __shfl_xor_sync(~0u, most, step));
@@ -56,13 +50,13 @@ __global__ void __launch_bounds__(kWarps * 32) plain_kernel(const __grid_constan
       const float weight = __shfl_sync(~0u, p, j);
 #pragma unroll
       for (int i = 0; i < kMostHead / 32; ++i)
-        if (i * 32 + lane < size) out[i] = fmaf(weight, value_of(v[i * 32 + lane]), out[i]);
+        if (i * 32 + lane < size) out[i] = fmaf(weight, widen(v[i * 32 + lane]), out[i]);
     }
   }
 #pragma unroll
   for (int i = 0; i < kMostHead / 32; ++i)
     if (i * 32 + lane < size)
-      set(static_cast<T*>(a.out) + query * size + i * 32 + lane, out[i] / sum);
+      static_cast<T*>(a.out)[query * size + i * 32 + lane] = narrow<T>(out[i] / sum);
 }
 
 }  // namespace

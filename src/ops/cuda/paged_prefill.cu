@@ -51,7 +51,7 @@ __device__ void store_rows(uint8_t* shared, const PagedArgs& a, const PagedText&
       const int row = warp_row + r * 16 + h * 8 + lane / 4;
 #pragma unroll
       for (int n = 0; n < E / 8; ++n)
-        *reinterpret_cast<uint32_t*>(shared + unit_at<E>(row, n) + lane % 4 * 4) = Half<T>::pack(
+        *reinterpret_cast<uint32_t*>(shared + unit_at<E>(row, n) + lane % 4 * 4) = pack_pair<T>(
             __fmul_rn(out[r][n][2 * h], inverse), __fmul_rn(out[r][n][2 * h + 1], inverse));
     }
   __syncwarp();

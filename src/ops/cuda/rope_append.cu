@@ -3,12 +3,10 @@
 #include "ops/cuda/paged_chunk.cuh"
 #include "ops/cuda/paged_plan.h"
 #include "ops/cuda/rope_append.h"
+#include "ops/cuda/values.cuh"
 
 namespace winnow::cuda {
 namespace {
-
-template <typename T>
-constexpr int kVec = 16 / static_cast<int>(sizeof(T));  // elements of a piece
 
 struct RopeAppend {
   void* qkv;
@@ -16,13 +14,6 @@ struct RopeAppend {
   const float *angles, *q_norm, *k_norm;
   float eps;
 };
-
-__device__ float widen(float x) { return x; }
-__device__ float widen(__half x) { return __half2float(x); }
-__device__ float widen(__nv_bfloat16 x) { return __bfloat162float(x); }
-__device__ void narrow(float x, float& to) { to = x; }
-__device__ void narrow(float x, __half& to) { to = __float2half_rn(x); }
-__device__ void narrow(float x, __nv_bfloat16& to) { to = __float2bfloat16_rn(x); }
 
 template <typename T>
 union Piece {
@@ -35,7 +26,7 @@ template <typename T>
 __device__ void weigh(Piece<T>& x, float scale, const float* weight) {
 #pragma unroll
   for (int i = 0; i < kVec<T>; ++i)
-    narrow(__fmul_rn(__fmul_rn(widen(x.values[i]), scale), weight[i]), x.values[i]);
+    x.values[i] = narrow<T>(__fmul_rn(__fmul_rn(widen(x.values[i]), scale), weight[i]));
 }
 
 // A block a token. A head has half as many threads as it has pieces of 16 bytes: each holds a piece
@@ -78,8 +69,8 @@ __global__ void rope_append_kernel(const __grid_constant__ RopeAppend a,
       for (int i = 0; i < kVec<T>; ++i) {
         const float cosine = angles[c + i], sine = angles[half + c + i];
         const float x = widen(lo.values[i]), y = widen(hi.values[i]);
-        narrow(__fmaf_rn(-y, sine, __fmul_rn(x, cosine)), lo.values[i]);
-        narrow(__fmaf_rn(x, sine, __fmul_rn(y, cosine)), hi.values[i]);
+        lo.values[i] = narrow<T>(__fmaf_rn(-y, sine, __fmul_rn(x, cosine)));
+        hi.values[i] = narrow<T>(__fmaf_rn(x, sine, __fmul_rn(y, cosine)));
       }
     }
     T* to = from;
