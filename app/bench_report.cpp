@@ -57,7 +57,7 @@ std::string shown_number(double value) {
   std::snprintf(digits, sizeof digits, "%.*f", size >= 1000 ? 0 : size >= 10 ? 1 : 3, value);
   std::string out = digits;
   for (size_t at = std::min(out.find('.'), out.size()); size >= 1000 && at > 3;)
-    out.insert(at -= 3, ",");
+    out.insert(at -= 3, 1, ',');
   return out;
 }
 

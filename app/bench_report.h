@@ -22,24 +22,24 @@ struct Throughput {
   std::string input;  // "ids" or "text"
   std::string unit;   // "pairs", "texts", "prompts"
   int64_t count = 0, tokens = 0;
-  double operations = 0;        // of the linear layers and attention, padding not counted
-  std::vector<double> seconds;  // of each pass
+  double operations = 0;             // of the linear layers and attention, padding not counted
+  std::vector<double> seconds = {};  // of each pass
   int a_call = 0, callers = 0;
 };
 
 struct Latency {
   std::string what;  // "1 document", "100 texts", "first token"
   int64_t count = 0;
-  std::vector<double> seconds;  // of each request
+  std::vector<double> seconds = {};  // of each request
 };
 
 // Decoding `streams` texts at once.
 struct DecodeRate {
-  int streams = 0, running = 0;  // running: of these, those that had room at once
-  int64_t context = 0;           // tokens of each at the beginning
-  std::vector<double> rates;     // tokens a second of all together, window by window
-  double operations = 0;         // of one token
-  int64_t weight_bytes = 0;      // read for every step
+  int streams = 0, running = 0;    // running: of these, those that had room at once
+  int64_t context = 0;             // tokens of each at the beginning
+  std::vector<double> rates = {};  // tokens a second of all together, window by window
+  double operations = 0;           // of one token
+  int64_t weight_bytes = 0;        // read for every step
 };
 
 class BenchReport {

@@ -33,7 +33,8 @@ std::vector<TextPair> read_pairs(const std::string& path) {
 // What a model is asked again and again: calls of some documents each, as text or as token ids.
 class Work {
  public:
-  Work(Engine& engine, const BenchOptions& options) : engine_(engine), kind_(engine.info().kind) {
+  Work(Engine& engine, const BenchOptions& options)
+      : engine_(engine), kind_(engine.info().kind), remembers_(engine.stats().decoder.has_value()) {
     const bool pairs = kind_ == ModelKind::kReranker;
     if (pairs && !options.texts.empty())
       fail(Code::kInvalidArgument, "--texts: want --pairs with a reranker");
@@ -52,6 +53,11 @@ class Work {
     source_ = pairs ? options.pairs : options.texts;
     if (source_.empty()) source_ = "built in";
   }
+
+  // A decoder finds computed what it has read before. So each pass asks with a number of its own
+  // in front of the query (or text), behind which nothing is.
+  bool remembers() const { return remembers_; }
+  void renew() { ++serial_; }
 
   std::string unit() const { return kind_ == ModelKind::kReranker ? "pairs" : "texts"; }
   size_t items() const { return items_.size(); }
@@ -101,16 +107,19 @@ class Work {
     }
   }
 
+  std::string fresh(const std::string& text) const {
+    return remembers_ ? cat(serial_, " ", text) : text;
+  }
   const TextPair& item(size_t i) const { return items_[i % items_.size()]; }
   RerankRequest rerank(size_t first, size_t count) const {
     RerankRequest request;
-    request.query = item(first).query;
+    request.query = fresh(item(first).query);
     for (size_t i = 0; i < count; ++i) request.documents.push_back(item(first + i).document);
     return request;
   }
   EmbedRequest embed(size_t first, size_t count) const {
     EmbedRequest request;
-    for (size_t i = 0; i < count; ++i) request.inputs.emplace_back(item(first + i).document);
+    for (size_t i = 0; i < count; ++i) request.inputs.emplace_back(fresh(item(first + i).document));
     return request;
   }
   ClassifyRequest classify(size_t first, size_t count) const {
@@ -121,6 +130,8 @@ class Work {
 
   Engine& engine_;
   const ModelKind kind_;
+  const bool remembers_;
+  uint64_t serial_ = 0;
   std::vector<TextPair> items_;
   std::string source_;
 };
@@ -130,6 +141,7 @@ double rough_rate(Work& work, const BenchOptions& options, int callers, double e
   size_t calls = 1;
   auto a_call = static_cast<size_t>(std::min(options.documents, 8));
   for (;;) {
+    work.renew();
     const double seconds =
         seconds_of_calls(calls, callers, [&](size_t i) { work.ask(i * a_call, a_call); });
     const size_t items = calls * a_call;
@@ -152,23 +164,31 @@ double measure_throughput(Engine& engine, Work& work, const BenchOptions& option
   const size_t a_call = std::clamp<size_t>(items / (2 * static_cast<size_t>(callers)), 1,
                                            static_cast<size_t>(options.documents));
   const size_t calls = std::max<size_t>(items / a_call, 1);
-  std::vector<std::vector<Sequence>> sequences;
   Throughput ids{
       .input = "ids", .unit = work.unit(), .a_call = static_cast<int>(a_call), .callers = callers};
-  for (size_t i = 0; i < calls; ++i) {
-    sequences.push_back(work.ids(i * a_call, a_call));
-    for (const Sequence& s : sequences.back()) {
-      const auto tokens = static_cast<int64_t>(s.ids.size());
-      ++ids.count, ids.tokens += tokens;
-      ids.operations += engine.info().arithmetic.text(tokens);
+  std::vector<std::vector<Sequence>> sequences;
+  const auto tokenize = [&] {
+    sequences.clear();
+    ids.count = ids.tokens = 0, ids.operations = 0;
+    for (size_t i = 0; i < calls; ++i) {
+      sequences.push_back(work.ids(i * a_call, a_call));
+      for (const Sequence& s : sequences.back()) {
+        const auto tokens = static_cast<int64_t>(s.ids.size());
+        ++ids.count, ids.tokens += tokens;
+        ids.operations += engine.info().arithmetic.text(tokens);
+      }
     }
-  }
+  };
+  tokenize();
   Throughput text = ids;
   text.input = "text";
   const auto run_ids = [&] {
+    work.renew();
+    if (work.remembers()) tokenize();
     return seconds_of_calls(calls, callers, [&](size_t i) { engine.run(sequences[i]); });
   };
   const auto run_text = [&] {
+    work.renew();
     return seconds_of_calls(calls, callers, [&](size_t i) { work.ask(i * a_call, a_call); });
   };
   run_ids();
@@ -200,6 +220,7 @@ void bench_texts(Engine& engine, const BenchOptions& options, BenchReport& repor
     constexpr size_t kMost = 5000;
     const double end = now_seconds() + budget;
     for (size_t i = 0; i < kMost && (i == 0 || now_seconds() < end); ++i) {
+      work.renew();
       const double start = now_seconds();
       work.ask(i * count, count);
       latency.seconds.push_back(now_seconds() - start);
