@@ -76,8 +76,7 @@ std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations, bool
   k.free_bytes = [](const Memory& memory) {
     return static_cast<const cuda::CudaMemory&>(memory).free_bytes();
   };
-  k.page_bytes = activations == DType::f32 ? cuda::page_bytes<DType::f32>
-                                           : cuda::page_bytes<DType::f16>;  // bf16 is as wide
+  k.page_bytes = activations == DType::f32 ? cuda::page_bytes_32bit : cuda::page_bytes_16bit;
   k.linear = cuda::linear_f32;
   k.linear_16bit = cuda::linear_16bit;
   if (gpu.hopper()) k.linear_f8 = cuda::linear_f8;
