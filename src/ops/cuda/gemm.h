@@ -51,6 +51,7 @@ struct GemmTile {
   int rows, cols;  // of out, that a block computes at a time
   int stages;      // slices of 128 bytes of k in flight
   int cluster;     // blocks that share what they load
+  int clocks;      // of a slice, all blocks at work
 };
 std::span<const GemmTile> gemm_tiles();
 void gemm_by(const GemmTile& tile, const GemmArgs& args, cudaStream_t queue);

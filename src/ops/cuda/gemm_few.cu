@@ -18,8 +18,8 @@ namespace {
 constexpr int kPanels = 4;    // of 64 of k, a slice
 constexpr int kStages = 6;    // slices in flight
 constexpr int kOutputs = 16;  // of a warp
+constexpr int kTokens = 8;    // rows of x
 
-template <int kTokens>
 struct Room {
   static constexpr int kBytesW = kPanels * kOutputs * kLineBytes;
   static constexpr int kBytesX = kPanels * kTokens * kLineBytes;
@@ -44,12 +44,12 @@ __device__ __forceinline__ void put(const Epilogue& e, int row, int col, float v
   }
 }
 
-template <typename T, int kTokens>
+template <typename T>
 __global__ void __launch_bounds__(64)
     few_kernel(const __grid_constant__ CUtensorMap map_x, const __grid_constant__ CUtensorMap map_w,
                const int panels, const int groups, const Epilogue e) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  using R = Room<kTokens>;
+  using R = Room;
   extern __shared__ __align__(1024) char raw[];
   const uint32_t base = shared_address(raw), full = base + R::kFull, empty = base + R::kEmpty;
   if (base % 1024) __trap();
@@ -101,22 +101,18 @@ __global__ void __launch_bounds__(64)
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     from_w[i] = base + lane % 16 * kLineBytes + (((2 * i + lane / 16) ^ (lane % 8)) << 4);
-    from_x[i] = base + R::kX + ((kTokens == 8 ? 0 : lane / 16 * 8) + lane % 8) * kLineBytes +
-                (((2 * i + lane / 8 % 2) ^ (lane % 8)) << 4);
+    from_x[i] = base + R::kX + lane % 8 * kLineBytes + (((2 * i + lane / 8 % 2) ^ (lane % 8)) << 4);
   }
   for (int group = blockIdx.x; group < groups; group += gridDim.x) {
-    float d[kTokens / 8][4] = {};
-    uint32_t a[4][4], b[4][kTokens / 4], next_a[4][4], next_b[4][kTokens / 4];
+    float d[4] = {};
+    uint32_t a[4][4], b[4][2], next_a[4][4], next_b[4][2];
     const auto fetch = [&](int panel) {
       const uint32_t w = stage * R::kBytesW + panel * (kOutputs * kLineBytes);
       const uint32_t x = stage * R::kBytesX + panel * (kTokens * kLineBytes);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         load_matrices(next_a[i], from_w[i] + w);
-        if constexpr (kTokens == 8)
-          load_two_matrices(next_b[i], from_x[i] + x);
-        else
-          load_matrices(next_b[i], from_x[i] + x);
+        load_two_matrices(next_b[i], from_x[i] + x);
       }
     };
     const auto take = [&] {
@@ -125,7 +121,7 @@ __global__ void __launch_bounds__(64)
 #pragma unroll
         for (int j = 0; j < 4; ++j) a[i][j] = next_a[i][j];
 #pragma unroll
-        for (int j = 0; j < kTokens / 4; ++j) b[i][j] = next_b[i][j];
+        for (int j = 0; j < 2; ++j) b[i][j] = next_b[i][j];
       }
     };
     barrier_wait(full + 8 * stage, parity);
@@ -144,9 +140,7 @@ __global__ void __launch_bounds__(64)
         fetch((panel + 1) % kPanels);
       }
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
-#pragma unroll
-        for (int t = 0; t < kTokens / 8; ++t) mma<T>(d[t], a[i], b[i][2 * t], b[i][2 * t + 1]);
+      for (int i = 0; i < 4; ++i) mma<T>(d, a[i], b[i][0], b[i][1]);
       if (last) {
         __syncwarp();
         if (lane == 0) barrier_arrive(empty + 8 * done);
@@ -154,10 +148,9 @@ __global__ void __launch_bounds__(64)
       take();
     }
 #pragma unroll
-    for (int i = 0; i < kTokens / 2; ++i) {  // value i % 4 of tile i / 4
-      const int row = i / 4 * 8 + 2 * (lane % 4) + i % 2;
-      const int col = group * kOutputs + lane / 4 + 8 * (i % 4 / 2);
-      float v = d[i / 4][i % 4];
+    for (int i = 0; i < 4; ++i) {
+      const int row = 2 * (lane % 4) + i % 2, col = group * kOutputs + lane / 4 + 8 * (i / 2);
+      float v = d[i];
       if (e.bias && col < e.n) v = __fadd_rn(v, e.bias[col]);
       if (e.gated) {  // a lane with a gate has its neighbour of four further
         const float up = __shfl_xor_sync(0xFFFFFFFF, v, 4);
@@ -173,10 +166,10 @@ __global__ void __launch_bounds__(64)
 #endif
 }
 
-template <typename T, int kTokens>
+template <typename T>
 void launch(const GemmArgs& a, cudaStream_t queue) {
-  using R = Room<kTokens>;
-  const auto kernel = few_kernel<T, kTokens>;
+  using R = Room;
+  const auto kernel = few_kernel<T>;
   static const cudaError_t prepared =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, R::kBytes);
   if (prepared != cudaSuccess) fail(Code::kInternal, "gemm: ", cudaGetErrorString(prepared));
@@ -210,10 +203,7 @@ bool is_few(const GemmArgs& a) {
 
 void gemm_few(const GemmArgs& a, cudaStream_t queue) {
   if (a.m == 0) return;
-  if (a.type == DType::f16)
-    a.m <= 8 ? launch<__half, 8>(a, queue) : launch<__half, 16>(a, queue);
-  else
-    a.m <= 8 ? launch<__nv_bfloat16, 8>(a, queue) : launch<__nv_bfloat16, 16>(a, queue);
+  a.type == DType::f16 ? launch<__half>(a, queue) : launch<__nv_bfloat16>(a, queue);
 }
 
 }  // namespace winnow::cuda

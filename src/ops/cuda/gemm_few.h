@@ -5,9 +5,9 @@
 
 namespace winnow::cuda {
 
-constexpr int64_t kFewRows = 16;
+constexpr int64_t kFewRows = 8;
 
-// Whether these arguments are for it: 1 to 16 rows of 16-bit types, k a multiple of 64.
+// Whether these arguments are for it: 1 to 8 rows of 16-bit types, k a multiple of 64.
 bool is_few(const GemmArgs& args);
 void gemm_few(const GemmArgs& args, cudaStream_t queue);
 
