@@ -36,6 +36,7 @@ std::vector<AttentionTile> list_tiles(std::span<const int32_t> q_starts,
       tiles.push_back({q_starts[text] + place, std::min(height, queries - place), place,
                        k_starts[text], k_starts[text + 1] - k_starts[text]});
   }
+  tiles.push_back({});
   return tiles;
 }
 
@@ -65,13 +66,12 @@ void attention(const AttentionArgs& args, Stream& stream) {
   if (args.head_size < 1 || args.head_size > 256)
     fail(Code::kUnsupported, "attention: want a head size of 1 to 256, got ", args.head_size);
   CudaStream& gpu = of(stream);
-  const bool few = most_queries(args.q_starts) <= 16;
-  const int height = few ? 16 : 64;
+  const int height = most_queries(args.q_starts) <= 16 ? 16 : 64;
   const std::span<const AttentionTile> tiles =
       attention_tiles(args.q_starts, args.k_starts, height);
-  if (tiles.empty()) return;
+  const auto count = static_cast<int64_t>(tiles.size()) - 1;
+  if (count == 0) return;
   const AttentionTile* list = gpu.upload(tiles);
-  const auto count = static_cast<int64_t>(tiles.size());
   if (fits_attention_mma(args))
     attention_mma(args, list, count, height, gpu.queue());
   else

@@ -20,8 +20,9 @@ struct AttentionTile {
 };
 
 // Tiles of at most `height` queries that start at multiples of it in each text; those of many keys
-// first. Texts without queries have none. Valid until the thread asks for four other lists: a pass
-// asks for the same one or two in every layer.
+// first. Texts without queries have none. After the tiles one of zeros: the counters of kernels
+// that take tile after tile, which they leave as zeros. Valid until the thread asks for four other
+// lists: a pass asks for the same one or two in every layer.
 std::span<const AttentionTile> attention_tiles(std::span<const int32_t> q_starts,
                                                std::span<const int32_t> k_starts, int height);
 
