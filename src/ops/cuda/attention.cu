@@ -66,13 +66,19 @@ void attention(const AttentionArgs& args, Stream& stream) {
   if (args.head_size < 1 || args.head_size > 256)
     fail(Code::kUnsupported, "attention: want a head size of 1 to 256, got ", args.head_size);
   CudaStream& gpu = of(stream);
-  const int height = most_queries(args.q_starts) <= 16 ? 16 : 64;
+  // Either kernel gives the same bits: mma.sync and wgmma add alike (attention_test.cpp sees to
+  // it). A warp a text is enough for the one query of a pooled last layer: that only reads keys.
+  const bool few = most_queries(args.q_starts) <= 16;
+  const bool wgmma = !few && gpu.gpu().hopper() && fits_attention_wgmma(args);
+  const int height = few ? 16 : wgmma ? attention_wgmma_height(args.head_size) : 64;
   const std::span<const AttentionTile> tiles =
       attention_tiles(args.q_starts, args.k_starts, height);
   const auto count = static_cast<int64_t>(tiles.size()) - 1;
   if (count == 0) return;
   const AttentionTile* list = gpu.upload(tiles);
-  if (fits_attention_mma(args))
+  if (wgmma)
+    attention_wgmma(args, list, count, gpu.gpu().processors, gpu.queue());
+  else if (fits_attention_mma(args))
     attention_mma(args, list, count, height, gpu.queue());
   else
     attention_plain(args, list, count, height, gpu.queue());

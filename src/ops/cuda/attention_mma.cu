@@ -93,7 +93,9 @@ __device__ __forceinline__ void load_keys(uint32_t stage, const char* k, int64_t
 }
 
 template <typename T, int kE, int kWarps, bool kWindow>
-__global__ void __launch_bounds__(32 * kWarps) attention_kernel(const Params p) {
+__global__ void __launch_bounds__(32 * kWarps, kWarps == 1 ? 8
+                                               : kE == 128 ? 2
+                                                           : 3) attention_kernel(const Params p) {
   using S = Stage<kE>;
   extern __shared__ __align__(128) char raw[];
   const uint32_t base = static_cast<uint32_t>(__cvta_generic_to_shared(raw));

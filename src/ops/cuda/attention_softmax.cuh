@@ -95,17 +95,20 @@ struct RunningSoftmax {
 template <int kKeys>
 __device__ __forceinline__ void mask_scores(float (&s)[kKeys / 2], int first_key, int keys,
                                             int window, int place, int lane) {
+  const int lane_key = first_key + 2 * (lane % 4);
 #pragma unroll
-  for (int j = 0; j < kKeys / 8; ++j)
-#pragma unroll
-    for (int e = 0; e < 2; ++e) {
-      const int key = first_key + 8 * j + 2 * (lane % 4) + e;
-#pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        const bool seen = key < keys && (window == 0 || abs(key - place - 8 * h) <= window);
-        if (!seen) s[4 * j + 2 * h + e] = kMasked;
-      }
+  for (int h = 0; h < 2; ++h) {
+    int low = 0, high = keys - 1 - lane_key;  // of 8 j + e
+    if (window > 0) {
+      low = place + 8 * h - window - lane_key;
+      high = min(high, place + 8 * h + window - lane_key);
     }
+#pragma unroll
+    for (int j = 0; j < kKeys / 8; ++j)
+#pragma unroll
+      for (int e = 0; e < 2; ++e)
+        if (8 * j + e > high || (window > 0 && 8 * j + e < low)) s[4 * j + 2 * h + e] = kMasked;
+  }
 }
 
 }  // namespace winnow::cuda
