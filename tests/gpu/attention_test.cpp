@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "gpu/gpu_rig.h"
+#include "ops/cuda/attention_tiles.h"
 
 using namespace winnow;
 using namespace winnow::test;
@@ -180,6 +181,35 @@ TEST_CASE("attention on a GPU of each text's first query alone has the bits of a
     for (size_t text = 0; text + 1 < batch.starts.size(); ++text)
       CHECK(std::memcmp(pooled.data() + text * row, whole.data() + batch.starts[text] * row, row) ==
             0);
+  }
+}
+
+TEST_CASE("on Hopper attention by wgmma has the bits of attention by mma.sync") {
+  GpuRig* rig = gpu_rig();
+  if (!rig || !rig->stream.gpu().hopper()) return;
+  for (const Form& f : forms()) {
+    CAPTURE(f);
+    rig->stream.begin();
+    const Batch batch = random_batch({512, 300, 77, 1000, 64, 16, 1}, f.head_size, 41);
+    const Array qkv(*rig, f.type, batch.values);
+    std::vector<std::byte> bits[3];
+    for (const int height : {16, 64, cuda::attention_wgmma_height(f.head_size)}) {
+      const bool wgmma = height > 64;
+      const Array out(*rig, f.type, batch.tokens() * kHeads * f.head_size);
+      const AttentionArgs args = args_of(batch, qkv, out.data(), f.window);
+      if (!cuda::fits_attention_mma(args)) continue;
+      REQUIRE(cuda::fits_attention_wgmma(args));
+      const auto tiles = cuda::attention_tiles(batch.starts, batch.starts, height);
+      const auto count = static_cast<int64_t>(tiles.size()) - 1;
+      const cuda::AttentionTile* list = rig->stream.upload(tiles);
+      if (wgmma)
+        cuda::attention_wgmma(args, list, count, rig->stream.gpu().processors, rig->stream.queue());
+      else
+        cuda::attention_mma(args, list, count, height, rig->stream.queue());
+      bits[height == 16 ? 0 : height == 64 ? 1 : 2] = out.raw();
+    }
+    CHECK(bits[0] == bits[1]);
+    CHECK(bits[1] == bits[2]);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "ops/cuda/attention_tiles.h"
@@ -113,7 +114,7 @@ void launch(const AttentionArgs& a, const AttentionTile* tiles, int64_t count, i
                     height,
                     static_cast<int>(a.heads),
                     static_cast<int>(a.head_size),
-                    static_cast<int>(a.window),
+                    static_cast<int>(std::min<int64_t>(a.window, 1 << 30)),
                     a.scale * kLog2E};
   attention_kernel<T><<<static_cast<unsigned>(count * a.heads), 32 * kWarps, 0, queue>>>(p);
   check_launch("attention, plain");

@@ -27,8 +27,8 @@ std::span<const AttentionTile> attention_tiles(std::span<const int32_t> q_starts
                                                std::span<const int32_t> k_starts, int height);
 
 // The kernels. `tiles` are on the GPU, in attention_tiles' order. A row's bits depend on the kernel
-// and the row's text alone, so the choice of a kernel must not depend on anything else; but those of
-// attention_mma and attention_wgmma are the same.
+// and the row's text alone, so the choice of a kernel must not depend on anything else; but those
+// of attention_mma and attention_wgmma are the same.
 
 // Any head size up to 256, any type; sums and exponentials in f32. Tiles of any height. For what no
 // faster kernel takes, and for checking those.
@@ -46,5 +46,8 @@ bool fits_attention_wgmma(const AttentionArgs& args);
 int attention_wgmma_height(int64_t head_size);
 void attention_wgmma(const AttentionArgs& args, const AttentionTile* tiles, int64_t count,
                      int processors, cudaStream_t queue);
+
+// Lets a kernel have that much shared memory a block on the thread's GPU.
+void allow_shared_memory(const void* kernel, int bytes);
 
 }  // namespace winnow::cuda

@@ -472,9 +472,7 @@ void launch(const AttentionArgs& a, const AttentionTile* tiles, int64_t count, i
   using L = Layout<kE, P::kTeams, P::kGroups, P::kSlots>;
   static_assert(L::kBytes <= 227 * 1024);
   const auto kernel = attention_kernel<T, kE, kWindow>;
-  static const cudaError_t prepared =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, L::kBytes);
-  check(prepared, "attention: shared memory");
+  allow_shared_memory(reinterpret_cast<const void*>(kernel), L::kBytes);
   const int64_t hidden = a.heads * kE;
   const auto map = [&](const HeadsView& heads, int64_t rows) {
     return rows_map(heads.data, a.type, rows, hidden, heads.row, 64, L::kWidth);
@@ -487,7 +485,7 @@ void launch(const AttentionArgs& a, const AttentionTile* tiles, int64_t count, i
                  const_cast<int*>(reinterpret_cast<const int*>(tiles + count)),
                  items,
                  static_cast<int>(a.heads),
-                 static_cast<int>(a.window),
+                 static_cast<int>(std::min<int64_t>(a.window, 1 << 30)),
                  a.scale * kLog2E};
   kernel<<<std::min(items, processors), (P::kTeams * P::kGroups + 1) * 128, L::kBytes, queue>>>(
       q, k, v, out, p);
