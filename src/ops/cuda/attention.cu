@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -36,6 +37,7 @@ std::vector<AttentionTile> list_tiles(std::span<const int32_t> q_starts,
       tiles.push_back({q_starts[text] + place, std::min(height, queries - place), place,
                        k_starts[text], k_starts[text + 1] - k_starts[text]});
   }
+  tiles.push_back({});
   return tiles;
 }
 
@@ -61,18 +63,38 @@ std::span<const AttentionTile> attention_tiles(std::span<const int32_t> q_starts
   return list.tiles;
 }
 
+void allow_shared_memory(const void* kernel, int bytes) {
+  thread_local std::vector<std::pair<int, const void*>> allowed;  // a GPU and a kernel
+  int device = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  const std::pair<int, const void*> here(device, kernel);
+  if (std::ranges::find(allowed, here) != allowed.end()) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
+        "cudaFuncSetAttribute");
+  allowed.push_back(here);
+}
+
 void attention(const AttentionArgs& args, Stream& stream) {
   if (args.head_size < 1 || args.head_size > 256)
     fail(Code::kUnsupported, "attention: want a head size of 1 to 256, got ", args.head_size);
   CudaStream& gpu = of(stream);
+  // Either kernel gives the same bits: mma.sync and wgmma add alike (attention_test.cpp sees to
+  // it). For the one query a text of a pooled last layer a warp is enough, if there are many: that
+  // only reads keys.
+  const int processors = gpu.gpu().processors;
+  const auto texts = static_cast<int64_t>(args.q_starts.size()) - 1;
   const bool few = most_queries(args.q_starts) <= 16;
-  const int height = few ? 16 : 64;
+  const bool wgmma = gpu.gpu().hopper() && fits_attention_wgmma(args) &&
+                     !(few && texts * args.heads >= 4 * processors);
+  const int height = wgmma ? attention_wgmma_height(args.head_size) : few ? 16 : 64;
   const std::span<const AttentionTile> tiles =
       attention_tiles(args.q_starts, args.k_starts, height);
-  if (tiles.empty()) return;
+  const auto count = static_cast<int64_t>(tiles.size()) - 1;
+  if (count == 0) return;
   const AttentionTile* list = gpu.upload(tiles);
-  const auto count = static_cast<int64_t>(tiles.size());
-  if (fits_attention_mma(args))
+  if (wgmma)
+    attention_wgmma(args, list, count, processors, gpu.queue());
+  else if (fits_attention_mma(args))
     attention_mma(args, list, count, height, gpu.queue());
   else
     attention_plain(args, list, count, height, gpu.queue());

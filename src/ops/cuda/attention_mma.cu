@@ -5,6 +5,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
@@ -93,7 +94,9 @@ __device__ __forceinline__ void load_keys(uint32_t stage, const char* k, int64_t
 }
 
 template <typename T, int kE, int kWarps, bool kWindow>
-__global__ void __launch_bounds__(32 * kWarps) attention_kernel(const Params p) {
+__global__ void __launch_bounds__(32 * kWarps, kWarps == 1 ? 8
+                                               : kE == 128 ? 2
+                                                           : 3) attention_kernel(const Params p) {
   using S = Stage<kE>;
   extern __shared__ __align__(128) char raw[];
   const uint32_t base = static_cast<uint32_t>(__cvta_generic_to_shared(raw));
@@ -197,9 +200,7 @@ template <typename T, int kE, int kWarps, bool kWindow>
 void launch(const Params& p, int64_t count, cudaStream_t queue) {
   const auto kernel = attention_kernel<T, kE, kWarps, kWindow>;
   constexpr int kShared = 2 * Stage<kE>::kBytes;
-  static const cudaError_t prepared =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
-  check(prepared, "attention: shared memory");
+  allow_shared_memory(reinterpret_cast<const void*>(kernel), kShared);
   kernel<<<static_cast<unsigned>(count * p.heads), 32 * kWarps, kShared, queue>>>(p);
   check_launch("attention");
 }
@@ -250,7 +251,7 @@ void attention_mma(const AttentionArgs& a, const AttentionTile* tiles, int64_t c
                  2 * a.heads * a.head_size,
                  tiles,
                  static_cast<int>(a.heads),
-                 static_cast<int>(a.window),
+                 static_cast<int>(std::min<int64_t>(a.window, 1 << 30)),
                  a.scale * kLog2E};
   if (a.type == DType::f16)
     launch<__half>(p, a.head_size, count, height, queue);

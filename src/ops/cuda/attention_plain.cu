@@ -3,6 +3,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "ops/cuda/attention_tiles.h"
@@ -48,7 +49,7 @@ __device__ float reduce(float x) {
 }
 
 template <typename T>
-__global__ void __launch_bounds__(32 * kWarps) attention_kernel(const Params<T> p) {
+__global__ void __launch_bounds__(32 * kWarps, 4) attention_kernel(const Params<T> p) {
   __shared__ float queries[kWarps][32 * kMostColumns];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int head = blockIdx.x % p.heads;
@@ -73,6 +74,7 @@ __global__ void __launch_bounds__(32 * kWarps) attention_kernel(const Params<T> 
       const bool seen = key >= begin && key < end;
       float score = 0.0f;
       if (seen)
+#pragma unroll 2
         for (int e = 0; e < size; ++e) score = fmaf(q[e], widen(k[key * p.k.row + e]), score);
       const float highest = fmaxf(top, reduce<true>(seen ? score : -3.0e38f));
       const float factor = exp2f(top - highest);
@@ -112,7 +114,7 @@ void launch(const AttentionArgs& a, const AttentionTile* tiles, int64_t count, i
                     height,
                     static_cast<int>(a.heads),
                     static_cast<int>(a.head_size),
-                    static_cast<int>(a.window),
+                    static_cast<int>(std::min<int64_t>(a.window, 1 << 30)),
                     a.scale * kLog2E};
   attention_kernel<T><<<static_cast<unsigned>(count * a.heads), 32 * kWarps, 0, queue>>>(p);
   check_launch("attention, plain");

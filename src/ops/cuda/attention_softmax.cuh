@@ -43,8 +43,8 @@ struct RunningSoftmax {
   // is to be rescaled; if so, by factor.
   template <int kKeys>
   __device__ __forceinline__ bool add(float (&s)[kKeys / 2], float scale, float (&factor)[2]) {
-    float shift[2];
-    bool moved = false;
+    float shift[2], before[2];
+    bool grew[2];
 #pragma unroll
     for (int h = 0; h < 2; ++h) {
       float best = fmaxf(s[2 * h], s[2 * h + 1]);
@@ -53,16 +53,19 @@ struct RunningSoftmax {
         best = fmaxf(best, fmaxf(s[4 * j + 2 * h], s[4 * j + 2 * h + 1]));
       best = fmaxf(best, __shfl_xor_sync(~0u, best, 1));
       best = fmaxf(best, __shfl_xor_sync(~0u, best, 2)) * scale;
-      factor[h] = 1.0f;
-      if (best > top[h] + kSlack) {
-        factor[h] = exp2_fast(top[h] - best);
-        top[h] = best;
-        moved = true;
-      }
+      before[h] = top[h];
+      grew[h] = best > top[h] + kSlack;
+      top[h] = grew[h] ? best : top[h];
       shift[h] = top[h] == kMasked ? 0.0f : -top[h];
     }
-    moved = __any_sync(~0u, moved);
-    if (moved) sum[0] *= factor[0], sum[1] *= factor[1];
+    const bool moved = __any_sync(~0u, grew[0] || grew[1]);
+    if (moved) {
+#pragma unroll
+      for (int h = 0; h < 2; ++h) {
+        factor[h] = grew[h] ? exp2_fast(before[h] - top[h]) : 1.0f;
+        sum[h] *= factor[h];
+      }
+    }
 #pragma unroll
     for (int j = 0; j < kKeys / 8; ++j)
 #pragma unroll
@@ -92,17 +95,20 @@ struct RunningSoftmax {
 template <int kKeys>
 __device__ __forceinline__ void mask_scores(float (&s)[kKeys / 2], int first_key, int keys,
                                             int window, int place, int lane) {
+  const int lane_key = first_key + 2 * (lane % 4);
 #pragma unroll
-  for (int j = 0; j < kKeys / 8; ++j)
-#pragma unroll
-    for (int e = 0; e < 2; ++e) {
-      const int key = first_key + 8 * j + 2 * (lane % 4) + e;
-#pragma unroll
-      for (int h = 0; h < 2; ++h) {
-        const bool seen = key < keys && (window == 0 || abs(key - place - 8 * h) <= window);
-        if (!seen) s[4 * j + 2 * h + e] = kMasked;
-      }
+  for (int h = 0; h < 2; ++h) {
+    int low = 0, high = keys - 1 - lane_key;  // of 8 j + e
+    if (window > 0) {
+      low = place + 8 * h - window - lane_key;
+      high = min(high, place + 8 * h + window - lane_key);
     }
+#pragma unroll
+    for (int j = 0; j < kKeys / 8; ++j)
+#pragma unroll
+      for (int e = 0; e < 2; ++e)
+        if (8 * j + e > high || (window > 0 && 8 * j + e < low)) s[4 * j + 2 * h + e] = kMasked;
+  }
 }
 
 }  // namespace winnow::cuda

@@ -20,13 +20,15 @@ struct AttentionTile {
 };
 
 // Tiles of at most `height` queries that start at multiples of it in each text; those of many keys
-// first. Texts without queries have none. Valid until the thread asks for four other lists: a pass
-// asks for the same one or two in every layer.
+// first. Texts without queries have none. After the tiles one of zeros: the counters of kernels
+// that take tile after tile, which they leave as zeros. Valid until the thread asks for four other
+// lists: a pass asks for the same one or two in every layer.
 std::span<const AttentionTile> attention_tiles(std::span<const int32_t> q_starts,
                                                std::span<const int32_t> k_starts, int height);
 
 // The kernels. `tiles` are on the GPU, in attention_tiles' order. A row's bits depend on the kernel
-// and the row's text alone, so the choice of a kernel must not depend on anything else.
+// and the row's text alone, so the choice of a kernel must not depend on anything else; but those
+// of attention_mma and attention_wgmma are the same.
 
 // Any head size up to 256, any type; sums and exponentials in f32. Tiles of any height. For what no
 // faster kernel takes, and for checking those.
@@ -37,5 +39,15 @@ void attention_plain(const AttentionArgs& args, const AttentionTile* tiles, int6
 bool fits_attention_mma(const AttentionArgs& args);
 void attention_mma(const AttentionArgs& args, const AttentionTile* tiles, int64_t count, int height,
                    cudaStream_t queue);
+
+// On Hopper, the same types and head sizes, heads as columns of rows (plane = head size). Tiles of
+// attention_wgmma_height queries. `processors`: multiprocessors.
+bool fits_attention_wgmma(const AttentionArgs& args);
+int attention_wgmma_height(int64_t head_size);
+void attention_wgmma(const AttentionArgs& args, const AttentionTile* tiles, int64_t count,
+                     int processors, cudaStream_t queue);
+
+// Lets a kernel have that much shared memory a block on the thread's GPU.
+void allow_shared_memory(const void* kernel, int bytes);
 
 }  // namespace winnow::cuda
