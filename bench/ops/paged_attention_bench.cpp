@@ -16,7 +16,6 @@
 #include "ops/cuda/paged_attention.h"
 
 namespace winnow::cuda {
-extern int g_variant, g_step;
 namespace {
 
 struct Text {
@@ -188,11 +187,6 @@ int run() {
       {"100 x 40 new behind 128", 16, 8, 128, times(100, {128, 40})},
   };
   for (const Case& c : cases) bench(c, memory, stream, copy);
-  for (g_variant = 1; g_variant < 4; ++g_variant) {
-    g_step = g_variant == 1 ? 128 : g_variant == 2 ? 64 : 128;
-    std::printf("variant %d\n", g_variant);
-    for (size_t i = 12; i < cases.size(); ++i) bench(cases[i], memory, stream, copy);
-  }
   return 0;
 }
 

@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kWarps * 32, 3)
   constexpr int kSides = kEight ? 1 : 2;
   const int head = blockIdx.x % a.kv_heads, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const PagedRun run = runs[blockIdx.x / a.kv_heads];
-  const PagedText text = a.texts[run.text];
+  const PagedText text = run.text;
   const int rows = text.count * a.group;
   const uint32_t keys = shared_address(shared) + warp * 2 * kSide, values = keys + kSide;
   uint8_t* const after = shared + kWarps * 2 * kSide;
