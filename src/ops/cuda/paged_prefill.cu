@@ -71,6 +71,7 @@ __device__ void store_rows(uint8_t* shared, const PagedArgs& a, const PagedText&
 
 // One tile of one kv head: keys and values of a chunk are read for all heads of the group at once.
 // Two chunks' keys and values in shared memory: one is computed while the next arrives.
+// Long because its parts share the registers that it is short of.
 template <typename T, int E, typename F>
 __global__ void __launch_bounds__(F::kThreads, F::kBlocks)
     prefill_kernel(const __grid_constant__ PagedArgs a, const PagedTile* tiles) {
@@ -195,9 +196,10 @@ __global__ void __launch_bounds__(F::kThreads, F::kBlocks)
 template <typename T, int E, typename F>
 void launch(const PagedArgs& args, const PagedTile* tiles, int count, cudaStream_t queue) {
   constexpr int kBytes = kSharedBytes<E, F>;
-  static const cudaError_t raised = cudaFuncSetAttribute(
-      prefill_kernel<T, E, F>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
-  check(raised, "cudaFuncSetAttribute");
+  // Each time: it holds for one GPU.
+  check(cudaFuncSetAttribute(prefill_kernel<T, E, F>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             kBytes),
+        "cudaFuncSetAttribute");
   prefill_kernel<T, E, F><<<count * args.kv_heads, F::kThreads, kBytes, queue>>>(args, tiles);
   check_launch("paged_prefill");
 }

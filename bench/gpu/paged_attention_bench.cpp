@@ -71,7 +71,8 @@ double copy_rate(CudaMemory& memory, CudaStream& stream) {
   return rate;
 }
 
-// attention alone, or with the appending before it
+// Attention alone, and with the appending before it.
+// Long because the arrays of a case live as long as the graphs that read them.
 void bench(const Case& c, CudaMemory& memory, CudaStream& stream, double copy) {
   std::vector<int32_t> starts{0}, positions, table_starts{0};
   double bytes = 0, operations = 0;
@@ -123,17 +124,17 @@ void bench(const Case& c, CudaMemory& memory, CudaStream& stream, double copy) {
                                      .heads = c.heads,
                                      .kv_heads = c.kv_heads,
                                      .head_size = c.size,
-                                     .scale = 1.0f / std::sqrt(static_cast<float>(c.size))};
-      const auto call = append ? cached_attention : attend_pages;
+                                     .scale = 1.0f / std::sqrt(static_cast<float>(c.size)),
+                                     .appended = !append};
       if (i < 0) {
-        call(args, stream);
+        cached_attention(args, stream);
         stream.wait();
         continue;
       }
       cudaGraph_t graph;
       cudaGraphExec_t exec;
       check(cudaStreamBeginCapture(stream.queue(), cudaStreamCaptureModeThreadLocal), "capture");
-      call(args, stream);
+      cached_attention(args, stream);
       check(cudaStreamEndCapture(stream.queue(), &graph), "capture");
       check(cudaGraphInstantiate(&exec, graph, 0), "cudaGraphInstantiate");
       check(cudaGraphDestroy(graph), "cudaGraphDestroy");
