@@ -27,6 +27,7 @@ std::vector<uint8_t> read(Gear& gear, const Block& block) {
   return bytes;
 }
 
+// Long because the arrays of both ways live to its end.
 void compare(Gear& gear, const Setup& s) {
   const int64_t bytes = size_of(s.type), columns = (s.heads + 2 * s.kv_heads) * s.size;
   const std::vector<int32_t> starts{0, 1, 41, 41, 110}, pages{7, 2, 9, 0, 4, 1, 8, 3, 5},

@@ -121,11 +121,12 @@ __device__ inline void load_chunk(uint32_t to, const void* pages, const PagedArg
 // The registers of mma m16n8k16: of 16 rows a thread has rows lane / 4 and lane / 4 + 8, and of 8
 // columns 2 * (lane % 4) and the next.
 
-// scores[r][n] = q k^T for kRows times 16 queries and 64 keys. q(k) loads the queries' columns
-// [16 k, 16 k + 16).
-template <typename T, int E, int kRows, typename Queries>
+// scores[r][n] = q k^T for kRows times 16 queries and 64 keys. queries(q, k) loads the queries'
+// columns [16 k, 16 k + 16). kWhole: all keys; else only those below `seen`, and the others' scores
+// are -inf.
+template <typename T, int E, int kRows, bool kWhole = true, typename Queries>
 __device__ inline void score_chunk(float (&scores)[kRows][kChunk / 8][4], uint32_t keys,
-                                   Queries queries) {
+                                   Queries queries, int seen = kChunk) {
   const int lane = threadIdx.x % 32;
   const uint32_t at = keys + unit_at<E>(lane % 8 + lane / 16 * 8, lane / 8 % 2);
 #pragma unroll
@@ -133,13 +134,14 @@ __device__ inline void score_chunk(float (&scores)[kRows][kChunk / 8][4], uint32
 #pragma unroll
     for (int n = 0; n < kChunk / 8; ++n)
 #pragma unroll
-      for (int i = 0; i < 4; ++i) scores[r][n][i] = 0.0f;
+      for (int i = 0; i < 4; ++i) scores[r][n][i] = kWhole || n / 2 * 16 < seen ? 0.0f : -INFINITY;
 #pragma unroll
   for (int k = 0; k < E / 16; ++k) {
     uint32_t q[kRows][4];
     queries(q, k);
 #pragma unroll
     for (int n = 0; n < kChunk / 16; ++n) {
+      if (!kWhole && n * 16 >= seen) break;
       uint32_t b[4];
       load_matrices(b, units_on(at, 2 * k) + n * 16 * E * 2);
 #pragma unroll
@@ -169,7 +171,7 @@ struct Softened {
 // Scores to probabilities of 16 bits, as the left operand of the mix; the sum is of the values
 // before their rounding.
 template <typename T>
-__device__ inline void soften_chunk(float (&scores)[kChunk / 8][4], float scale,
+__device__ inline void soften_chunk(const float (&scores)[kChunk / 8][4], float scale,
                                     uint32_t (&p)[kChunk / 16][4], Softened (&rows)[2]) {
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
@@ -183,30 +185,23 @@ __device__ inline void soften_chunk(float (&scores)[kChunk / 8][4], float scale,
     float sum = 0.0f;
 #pragma unroll
     for (int n = 0; n < kChunk / 8; ++n) {
-      float& x = scores[n][2 * h];
-      float& y = scores[n][2 * h + 1];
-      x = exp2_fast(__fmaf_rn(x, scale, -base));
-      y = exp2_fast(__fmaf_rn(y, scale, -base));
+      const float x = exp2_fast(__fmaf_rn(scores[n][2 * h], scale, -base));
+      const float y = exp2_fast(__fmaf_rn(scores[n][2 * h + 1], scale, -base));
       sum = __fadd_rn(sum, __fadd_rn(x, y));
+      p[n / 2][n % 2 * 2 + h] = pack_pair<T>(x, y);
     }
     sum = __fadd_rn(sum, __shfl_xor_sync(~0u, sum, 1));
     sum = __fadd_rn(sum, __shfl_xor_sync(~0u, sum, 2));
     rows[h] = {most, sum};
   }
-#pragma unroll
-  for (int k = 0; k < kChunk / 16; ++k) {
-    p[k][0] = pack_pair<T>(scores[2 * k][0], scores[2 * k][1]);
-    p[k][1] = pack_pair<T>(scores[2 * k][2], scores[2 * k][3]);
-    p[k][2] = pack_pair<T>(scores[2 * k + 1][0], scores[2 * k + 1][1]);
-    p[k][3] = pack_pair<T>(scores[2 * k + 1][2], scores[2 * k + 1][3]);
-  }
 }
 
-// The mix of the chunk's values for columns [16 n, 16 n + 16): two tiles of 8.
-template <typename T, int E, int kRows>
+// The mix of the chunk's values for columns [16 n, 16 n + 16): two tiles of 8. kWhole: all keys;
+// else those below `seen` in steps of 16, as the others' probabilities are 0 and leave sums alone.
+template <typename T, int E, int kRows, bool kWhole = true>
 __device__ inline void mix_chunk(float (&mix)[kRows][2][4],
-                                 const uint32_t (&p)[kRows][kChunk / 16][4], uint32_t values,
-                                 int n) {
+                                 const uint32_t (&p)[kRows][kChunk / 16][4], uint32_t values, int n,
+                                 int seen = kChunk) {
   const int lane = threadIdx.x % 32;
   const uint32_t at = units_on(values + unit_at<E>(lane % 16, lane / 16), 2 * n);
 #pragma unroll
@@ -215,6 +210,7 @@ __device__ inline void mix_chunk(float (&mix)[kRows][2][4],
     for (int i = 0; i < 4; ++i) mix[r][0][i] = mix[r][1][i] = 0.0f;
 #pragma unroll
   for (int k = 0; k < kChunk / 16; ++k) {
+    if (!kWhole && k * 16 >= seen) break;
     uint32_t b[4];
     load_transposed(b, at + k * 16 * E * 2);
 #pragma unroll

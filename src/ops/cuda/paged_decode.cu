@@ -28,7 +28,7 @@ __device__ T* row_of(const PagedArgs& a, const PagedText& text, int head, int ro
 // A run of one text's chunks for one kv head. Warp w computes chunks first + w, first + w + 2, ...;
 // a warp's next keys and values are on their way whenever their place is free, and no other warp
 // waits for them. The warps exchange what they computed and fold it in order, each for its part of
-// the columns. kEight: no text has more than 8 rows.
+// the columns. kEight: no text has more than 8 rows. Long because its stages overlap.
 template <typename T, int E, bool kEight>
 __global__ void __launch_bounds__(kWarps * 32, 3)
     decode_kernel(const __grid_constant__ PagedArgs a, const PagedRun* runs, PagedParts parts) {
@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kWarps * 32, 3)
   constexpr int kSides = kEight ? 1 : 2;
   const int head = blockIdx.x % a.kv_heads, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const PagedRun run = runs[blockIdx.x / a.kv_heads];
-  const PagedText text = a.texts[run.text];
+  const PagedText text = run.text;
   const int rows = text.count * a.group;
   const uint32_t keys = shared_address(shared) + warp * 2 * kSide, values = keys + kSide;
   uint8_t* const after = shared + kWarps * 2 * kSide;
@@ -235,9 +235,10 @@ template <typename T, int E, bool kEight>
 void decode(const PagedArgs& args, const PagedRun* runs, int count, const PagedParts& parts,
             cudaStream_t queue) {
   constexpr int kBytes = kSharedBytes<E, kEight>;
-  static const cudaError_t raised = cudaFuncSetAttribute(
-      decode_kernel<T, E, kEight>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
-  check(raised, "cudaFuncSetAttribute");
+  // Each time: it holds for one GPU.
+  check(cudaFuncSetAttribute(decode_kernel<T, E, kEight>,
+                             cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes),
+        "cudaFuncSetAttribute");
   decode_kernel<T, E, kEight>
       <<<count * args.kv_heads, kWarps * 32, kBytes, queue>>>(args, runs, parts);
   check_launch("paged_decode");

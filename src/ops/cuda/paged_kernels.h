@@ -36,7 +36,8 @@ struct PagedArgs {
 // 16 or 32 rows a warp, four warps: 64 or 128 rows (token * group + head of the group) of one text
 // and kv head.
 struct PagedTile {
-  int text, row;
+  PagedText text;  // itself, not its number: a read less before keys are on their way
+  int row;
 };
 void paged_prefill(const PagedArgs& args, DType type, int warp_rows, const PagedTile* tiles,
                    int count, cudaStream_t queue);
@@ -46,7 +47,8 @@ constexpr int kDecodeRows = 16;
 // Chunks [first, end) of a text whose new rows are at most kDecodeRows. slot -1: all its chunks,
 // and the result is `out`; else each chunk's part goes to slot, slot + 1, ...
 struct PagedRun {
-  int text, first, end, slot;
+  PagedText text;
+  int first, end, slot;
 };
 // A text whose chunks were written to slots.
 struct PagedSplit {

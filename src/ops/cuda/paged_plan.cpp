@@ -5,7 +5,6 @@
 #include <vector>
 
 namespace winnow::cuda {
-extern int g_step;
 namespace {
 
 // Kept from call to call for its memory.
@@ -39,11 +38,11 @@ void plan_decode(int group, int64_t kv_heads, int processors, Lists& lists) {
     if (rows > kDecodeRows) continue;
     if (rows > 8) lists.row_room = kDecodeRows;
     if (all <= 2 * run) {
-      lists.runs.push_back({index, 0, all, -1});
+      lists.runs.push_back({text, 0, all, -1});
       continue;
     }
     for (int first = 0; first < all; first += run)
-      lists.runs.push_back({index, first, std::min(all, first + run), lists.slots + first});
+      lists.runs.push_back({text, first, std::min(all, first + run), lists.slots + first});
     lists.splits.push_back({index, lists.slots, all, rows});
     lists.slots += all;
   }
@@ -52,20 +51,24 @@ void plan_decode(int group, int64_t kv_heads, int processors, Lists& lists) {
   });
 }
 
-// The others: tiles of rows, those that see most keys first.
-void plan_prefill(int group, Lists& lists) {
-  for (size_t i = 0; i < lists.texts.size(); ++i) {
-    const int rows = lists.texts[i].count * group, step = rows <= 64 ? 64 : g_step;
+// The others: tiles of rows, those that see most keys first. Tiles of 128 read keys half as often,
+// tiles of 64 fill a GPU that would else be empty.
+void plan_prefill(int group, int64_t kv_heads, int processors, Lists& lists) {
+  int64_t rows_in_all = 0;
+  for (const PagedText& text : lists.texts)
+    if (text.count * group > kDecodeRows) rows_in_all += text.count * group;
+  const int most = rows_in_all * kv_heads <= 2 * 128 * static_cast<int64_t>(processors) ? 64 : 128;
+  for (const PagedText& text : lists.texts) {
+    const int rows = text.count * group, step = rows <= 64 ? 64 : most;
     if (rows <= kDecodeRows) continue;
     auto& tiles = step == 64 ? lists.tiles64 : lists.tiles128;
-    for (int row = 0; row < rows; row += step) tiles.push_back({static_cast<int>(i), row});
+    for (int row = 0; row < rows; row += step) tiles.push_back({text, row});
   }
   for (auto* tiles : {&lists.tiles64, &lists.tiles128}) {
-    const int step = tiles == &lists.tiles64 ? 64 : g_step;
+    const int step = tiles == &lists.tiles64 ? 64 : 128;
     const auto chunks = [&](const PagedTile& t) {
-      const PagedText& text = lists.texts[t.text];
-      const int last = std::min(t.row + step, text.count * group) - 1;
-      return (text.past + last / group) / kChunk;
+      const int last = std::min(t.row + step, t.text.count * group) - 1;
+      return (t.text.past + last / group) / kChunk;
     };
     std::stable_sort(tiles->begin(), tiles->end(),
                      [&](const PagedTile& a, const PagedTile& b) { return chunks(a) > chunks(b); });
@@ -102,7 +105,7 @@ PagedPlan plan_paged(const PagedBatch& b, CudaStream& stream) {
   if (on_matrix_units(b.head_size, b.type)) {
     const auto group = static_cast<int>(b.heads / b.kv_heads);
     plan_decode(group, b.kv_heads, stream.gpu().processors, lists);
-    plan_prefill(group, lists);
+    plan_prefill(group, b.kv_heads, stream.gpu().processors, lists);
   }
   std::vector<int32_t>& words = lists.words;
   const size_t texts = add<PagedText>(words, lists.texts), runs = add<PagedRun>(words, lists.runs),

@@ -2,7 +2,6 @@
 #include "ops/cuda/paged_chunk.cuh"
 
 namespace winnow::cuda {
-int g_variant = 0, g_step = 128;
 namespace {
 
 // kRows: of 16 rows a warp. kHeld: the warps keep their queries in registers, which leaves shared
@@ -72,6 +71,7 @@ __device__ void store_rows(uint8_t* shared, const PagedArgs& a, const PagedText&
 
 // One tile of one kv head: keys and values of a chunk are read for all heads of the group at once.
 // Two chunks' keys and values in shared memory: one is computed while the next arrives.
+// Long because its parts share the registers that it is short of.
 template <typename T, int E, typename F>
 __global__ void __launch_bounds__(F::kThreads, F::kBlocks)
     prefill_kernel(const __grid_constant__ PagedArgs a, const PagedTile* tiles) {
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(F::kThreads, F::kBlocks)
   constexpr int kRows = F::kRows, kSide = kChunk * E * 2;
   const int head = blockIdx.x % a.kv_heads, lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const PagedTile tile = tiles[blockIdx.x / a.kv_heads];
-  const PagedText text = a.texts[tile.text];
+  const PagedText text = tile.text;
   const int rows = text.count * a.group;
   const uint32_t buffers = shared_address(shared) + (F::kHeld ? 0 : F::kTile * E * 2);
   const uint32_t queries = F::kHeld ? buffers + 2 * kSide : shared_address(shared);
@@ -129,20 +129,18 @@ __global__ void __launch_bounds__(F::kThreads, F::kBlocks)
   float out[kRows][E / 8][4] = {}, max[kRows][2], sums[kRows][2];
 #pragma unroll
   for (int r = 0; r < kRows; ++r) max[r][0] = max[r][1] = -INFINITY, sums[r][0] = sums[r][1] = 0.0f;
-  for (int chunk = 0; chunk < chunks; ++chunk) {
-    wait_copies<0>();
-    __syncthreads();
-    if (chunk + 1 < chunks) load(chunk + 1);
-    if (chunk * kChunk > warp_last) continue;
+  const auto attend = [&]<bool kWhole>(int chunk, std::bool_constant<kWhole>) {
     const uint32_t keys = buffers + chunk % 2 * 2 * kSide;
+    const int seen = min(kChunk, warp_last + 1 - chunk * kChunk);  // by the warp's last row
     float scores[kRows][kChunk / 8][4];
-    score_chunk<T, E, kRows>(scores, keys, query);
+    score_chunk<T, E, kRows, kWhole>(scores, keys, query, seen);
     uint32_t p[kRows][kChunk / 16][4];
     Fold folds[kRows][2];
     bool grown = false;
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
-      if (chunk * kChunk + kChunk - 1 > warp_first)
+      __syncwarp();  // as below
+      if constexpr (!kWhole)
         mask_chunk(scores[r],
                    {warp_first + static_cast<int>(after_first >> 16 * r & 0xFF),
                     warp_first + static_cast<int>(after_first >> (16 * r + 8) & 0xFF)},
@@ -167,8 +165,9 @@ __global__ void __launch_bounds__(F::kThreads, F::kBlocks)
     }
 #pragma unroll
     for (int n = 0; n < E / 16; ++n) {
+      __syncwarp();  // values are not read further ahead than there are registers for
       float mix[kRows][2][4];
-      mix_chunk<T, E, kRows>(mix, p, keys + kSide, n);
+      mix_chunk<T, E, kRows, kWhole>(mix, p, keys + kSide, n, seen);
 #pragma unroll
       for (int r = 0; r < kRows; ++r)
 #pragma unroll
@@ -177,17 +176,30 @@ __global__ void __launch_bounds__(F::kThreads, F::kBlocks)
           sum = __fmaf_rn(mix[r][i / 4][i % 4], folds[r][i % 4 / 2].now, sum);
         }
     }
+  };
+  for (int chunk = 0; chunk < chunks; ++chunk) {
+    wait_copies<0>();
+    __syncthreads();
+    if (chunk + 1 < chunks) load(chunk + 1);
+    if (chunk * kChunk + kChunk - 1 <= warp_first)
+      attend(chunk, std::true_type{});
+    else if (chunk * kChunk <= warp_last)
+      attend(chunk, std::false_type{});
   }
   if constexpr (F::kHeld) __syncthreads();  // all have read the last keys and values
-  store_rows<T, E, kRows>(shared, a, text, tile.row, head, out, sums);
+  // Read anew: the loop has no registers to keep them in.
+  const volatile PagedTile& again = tiles[blockIdx.x / a.kv_heads];
+  const PagedText its{again.text.first, again.text.count, 0, 0};
+  store_rows<T, E, kRows>(shared, a, its, again.row, blockIdx.x % a.kv_heads, out, sums);
 }
 
 template <typename T, int E, typename F>
 void launch(const PagedArgs& args, const PagedTile* tiles, int count, cudaStream_t queue) {
   constexpr int kBytes = kSharedBytes<E, F>;
-  static const cudaError_t raised = cudaFuncSetAttribute(
-      prefill_kernel<T, E, F>, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
-  check(raised, "cudaFuncSetAttribute");
+  // Each time: it holds for one GPU.
+  check(cudaFuncSetAttribute(prefill_kernel<T, E, F>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             kBytes),
+        "cudaFuncSetAttribute");
   prefill_kernel<T, E, F><<<count * args.kv_heads, F::kThreads, kBytes, queue>>>(args, tiles);
   check_launch("paged_prefill");
 }
@@ -196,16 +208,7 @@ template <typename T, int E>
 void launch(const PagedArgs& args, int warp_rows, const PagedTile* tiles, int count,
             cudaStream_t queue) {
   if (warp_rows == 16) return launch<T, E, Form<4, 1, true, 3>>(args, tiles, count, queue);
-  switch (g_variant) {
-    case 0:
-      return launch<T, E, Form<4, 2, false, 2>>(args, tiles, count, queue);
-    case 1:
-      return launch<T, E, Form<8, 1, false, 2>>(args, tiles, count, queue);
-    case 2:
-      return launch<T, E, Form<4, 1, true, 3>>(args, tiles, count, queue);
-    case 3:
-      return launch<T, E, Form<8, 1, true, 1>>(args, tiles, count, queue);
-  }
+  launch<T, E, Form<4, 2, false, 2>>(args, tiles, count, queue);
 }
 
 }  // namespace

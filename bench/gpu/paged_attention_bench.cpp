@@ -14,9 +14,9 @@
 #include "base/thread_pool.h"
 #include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/paged_attention.h"
+#include "ops/cuda/token_choice.h"
 
 namespace winnow::cuda {
-extern int g_variant, g_step;
 namespace {
 
 struct Text {
@@ -72,7 +72,8 @@ double copy_rate(CudaMemory& memory, CudaStream& stream) {
   return rate;
 }
 
-// attention alone, or with the appending before it
+// Attention alone, and with the appending before it.
+// Long because the arrays of a case live as long as the graphs that read them.
 void bench(const Case& c, CudaMemory& memory, CudaStream& stream, double copy) {
   std::vector<int32_t> starts{0}, positions, table_starts{0};
   double bytes = 0, operations = 0;
@@ -124,17 +125,17 @@ void bench(const Case& c, CudaMemory& memory, CudaStream& stream, double copy) {
                                      .heads = c.heads,
                                      .kv_heads = c.kv_heads,
                                      .head_size = c.size,
-                                     .scale = 1.0f / std::sqrt(static_cast<float>(c.size))};
-      const auto call = append ? cached_attention : attend_pages;
+                                     .scale = 1.0f / std::sqrt(static_cast<float>(c.size)),
+                                     .appended = !append};
       if (i < 0) {
-        call(args, stream);
+        cached_attention(args, stream);
         stream.wait();
         continue;
       }
       cudaGraph_t graph;
       cudaGraphExec_t exec;
       check(cudaStreamBeginCapture(stream.queue(), cudaStreamCaptureModeThreadLocal), "capture");
-      call(args, stream);
+      cached_attention(args, stream);
       check(cudaStreamEndCapture(stream.queue(), &graph), "capture");
       check(cudaGraphInstantiate(&exec, graph, 0), "cudaGraphInstantiate");
       check(cudaGraphDestroy(graph), "cudaGraphDestroy");
@@ -150,6 +151,35 @@ void bench(const Case& c, CudaMemory& memory, CudaStream& stream, double copy) {
       c.name, c.heads, c.kv_heads, c.size, us, bytes / us / 1e3, bytes / us / 1e3 / copy * 100,
       operations / us / 1e6, took[1]);
   for (void* p : {qkv, out, keys, values}) memory.release(p);
+}
+
+// The best tokens of rows of logits, beside the time of reading them once.
+void bench_choice(int64_t rows, int64_t vocab, int64_t count, CudaMemory& memory,
+                  CudaStream& stream) {
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal(0.0f, 3.0f);
+  std::vector<float> logits(vocab);
+  for (float& x : logits) x = normal(random);
+  auto* in = static_cast<float*>(memory.allocate(rows * vocab * 4));
+  auto* out = static_cast<TokenLogit*>(
+      memory.allocate(rows * count * static_cast<int64_t>(sizeof(TokenLogit))));
+  for (int64_t r = 0; r < rows; ++r) memory.write(in + r * vocab, logits.data(), vocab * 4);
+  const TokenChoiceArgs args{in, rows, vocab, vocab, count, out};
+  choose_tokens(args, stream);  // memory, before a capture
+  stream.wait();
+  cudaGraph_t graph;
+  cudaGraphExec_t exec;
+  check(cudaStreamBeginCapture(stream.queue(), cudaStreamCaptureModeThreadLocal), "capture");
+  choose_tokens(args, stream);
+  check(cudaStreamEndCapture(stream.queue(), &graph), "capture");
+  check(cudaGraphInstantiate(&exec, graph, 0), "cudaGraphInstantiate");
+  const float us = time_graphs(stream, {exec, exec, exec, exec});
+  std::printf("best %2d of %lld, %3lld rows %8.1f us %5.0f GB/s\n", static_cast<int>(count),
+              static_cast<long long>(vocab), static_cast<long long>(rows), us,
+              static_cast<double>(rows * vocab) * 4 / us / 1e3);
+  check(cudaGraphExecDestroy(exec), "cudaGraphExecDestroy");
+  check(cudaGraphDestroy(graph), "cudaGraphDestroy");
+  memory.release(in), memory.release(out);
 }
 
 int run() {
@@ -188,11 +218,8 @@ int run() {
       {"100 x 40 new behind 128", 16, 8, 128, times(100, {128, 40})},
   };
   for (const Case& c : cases) bench(c, memory, stream, copy);
-  for (g_variant = 1; g_variant < 4; ++g_variant) {
-    g_step = g_variant == 1 ? 128 : g_variant == 2 ? 64 : 128;
-    std::printf("variant %d\n", g_variant);
-    for (size_t i = 12; i < cases.size(); ++i) bench(cases[i], memory, stream, copy);
-  }
+  for (const int64_t rows : {1, 64, 256})
+    for (const int64_t count : {1, 20, 64}) bench_choice(rows, 151936, count, memory, stream);
   return 0;
 }
 
