@@ -73,7 +73,9 @@ int main(int argc, char** argv) {
   const std::vector<Sequence> pairs = read_pairs(argv[2], count, *Tokenizer::from_folder(folder));
   int64_t tokens = 0;
   for (const Sequence& s : pairs) tokens += static_cast<int64_t>(s.ids.size());
-  Batcher batcher(make_local_executor(network, kernels, threads), {});
+  std::vector<std::unique_ptr<Executor>> executors;
+  executors.push_back(make_local_executor(network, kernels, threads, 16384));
+  Batcher batcher(std::move(executors), {});
   seconds_for(batcher, {pairs.begin(), pairs.begin() + std::min<size_t>(pairs.size(), 8)}, 8);
   for (const size_t call : {size_t{1}, size_t{8}, size_t{32}, pairs.size()}) {
     std::vector<double> seconds;

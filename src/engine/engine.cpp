@@ -238,7 +238,8 @@ void Engine::Parts::load_encoder(const EngineOptions& options, const ModelFolder
   for (size_t i = 0; i < networks.size(); ++i)
     for (int turn = 0; turn < (device.gpu ? kTurns : 1); ++turn)
       executors.push_back(make_local_executor(networks[i], *device.replicas[i],
-                                              device.gpu ? 1 : threads_of(options)));
+                                              device.gpu ? 1 : threads_of(options),
+                                              options.max_batch_tokens));
   batcher = std::make_unique<Batcher>(std::move(executors),
                                       BatcherOptions{.max_batch_tokens = options.max_batch_tokens,
                                                      .max_queue_tokens = options.max_queue_tokens});

@@ -22,8 +22,11 @@ class Executor {
   virtual int64_t step_tokens() const = 0;
 };
 
-// In this process, on `threads` threads of the CPU. The network must outlive it.
+// In this process, on `threads` threads of the CPU, or on a GPU. The network must outlive it. On a
+// device with memory of its own it computes a batch of most_tokens at once, so that all memory is
+// taken before the first call; where that does not fit, halves of it: step_tokens follows. Throws
+// kOverloaded when not even the longest text fits.
 std::unique_ptr<Executor> make_local_executor(const Network& network, const Kernels& kernels,
-                                              int threads);
+                                              int threads, int64_t most_tokens);
 
 }  // namespace winnow

@@ -127,8 +127,8 @@ TEST_CASE("a decoder on a GPU gives the CPU's f32 logits: f32 within 1e-4, 16 bi
         same += best(got[i]) == best(want[i]);
       }
       MESSAGE(std::filesystem::path(folder).filename().string()
-              << ' ' << name_of(dtype) << ": farthest " << worst << " of logits up to " << size
-              << ", the same best token in " << same << " of " << kTexts);
+              << ' ' << std::string(name_of(dtype)) << ": farthest " << worst << " of logits up to "
+              << size << ", the same best token in " << same << " of " << kTexts);
       CHECK(worst < (dtype == DType::f32 ? 1e-4 : 5e-2) * size);
     }
   }
@@ -176,7 +176,7 @@ TEST_CASE("a text's logits on a GPU have the same bits in one step, in chunks, t
         }
       }
       MESSAGE(std::filesystem::path(folder).filename().string()
-              << ' ' << name_of(dtype) << ": " << different << " of " << values
+              << ' ' << std::string(name_of(dtype)) << ": " << different << " of " << values
               << " logits differ");
       CHECK(different == 0);
       CHECK(values > 0);

@@ -101,6 +101,7 @@ void compare(Gear& gear, const Setup& s) {
               *gear.stream);
   args.appended = true;
   cached_attention(args, *gear.stream);
+  args.appended = false;
 
   // The kernels one by one, in place.
   const HeadsView q = view(other, 0), k = view(other, s.heads);
