@@ -21,7 +21,9 @@ namespace winnow::cuda {
 struct GemmArgs {
   const void* x;  // [m, k], rows x_stride elements apart, of type
   int64_t x_stride;
-  const void* w;  // [n, k] dense, of type; gated: rows gate_0, up_0, gate_1, up_1, ...
+  // [n, k] dense, of type; gated: rows gate_0, up_0, gate_1, up_1, ... Read while the kernel queued
+  // before may still run: a product's out is not the next product's w.
+  const void* w;
   const float* bias = nullptr;     // [n], or null; gated: interleaved as w
   const void* residual = nullptr;  // [m, n] of out_type, or null; not with gated
   int64_t residual_stride = 0;
