@@ -114,6 +114,7 @@ void compare(Gear& gear, const Setup& s) {
   rope({k, k, s.type, turns.as<float>(), s.kv_heads, tokens, s.size}, *gear.stream);
   args.q = q, args.k = k, args.v = view(other, s.heads + s.kv_heads), args.out = want_out.data;
   args.cache = {want_keys.data, want_values.data, s.kv_heads, s.size};
+  args.appended = false;
   cached_attention(args, *gear.stream);
   gear.stream->wait();
 
