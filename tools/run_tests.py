@@ -242,7 +242,8 @@ def cuda(args):
         return one("configure cuda", False)
     for kernel in folder.rglob("*.cu.o"):  # ptxas speaks when it compiles; ccache remembers its words
         kernel.unlink()
-    command = [made["WINNOW_CMAKE"], "--build", folder, "-j", str(args.jobs), "--target", "winnow", *gpu_tests(folder)]
+    tests = gpu_tests(folder)
+    command = [made["WINNOW_CMAKE"], "--build", folder, "-j", str(args.jobs), "--target", "winnow", *tests, "--", "-k", "0"]
     say("$ " + " ".join(map(str, command)))
     done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     findings, seen = ptxas_findings(done.stdout, may_spill())
@@ -250,7 +251,7 @@ def cuda(args):
         say(done.stdout[-6000:])
     for file, function, what in findings:
         say(f"{file}: {function}: {what}")
-    counts = one(f"build cuda, {len(command) - 7} gpu tests", done.returncode == 0)
+    counts = one(f"build cuda, {len(tests)} gpu tests", done.returncode == 0)
     for file in sorted(seen):
         counts += one(f"{file}: products side by side, no spills", not any(f == file for f, _, _ in findings))
     return counts + (Counts() if seen else one("cuda: ptxas spoke of no kernel", False))
