@@ -1,3 +1,4 @@
+// Long because it is every verb of the API, each a few lines over the same parts.
 #include "engine/engine.h"
 
 #include <unistd.h>
