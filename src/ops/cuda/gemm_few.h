@@ -5,10 +5,9 @@
 
 namespace winnow::cuda {
 
-constexpr int64_t kFewRows = 8;
-
-// Whether these arguments are for it: 1 to 8 rows of 16-bit types, k a multiple of 64.
-bool is_few(const GemmArgs& args);
+// Whether it is the fastest on so many multiprocessors: at most 8 rows of 16-bit types, k a
+// multiple of 64, not between one and two groups of 16 outputs a multiprocessor.
+bool is_few(const GemmArgs& args, int processors);
 void gemm_few(const GemmArgs& args, cudaStream_t queue);
 
 }  // namespace winnow::cuda

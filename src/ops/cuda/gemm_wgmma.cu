@@ -625,8 +625,8 @@ void gemm(const GemmArgs& a, cudaStream_t queue) {
           "gemm: f8_e4m3 wants compute capability 9.0 and rows at 16 bytes");
   if (!fits) return gemm_plain(a, queue);
   if (!hopper) return gemm_mma(a, queue);
-  if (is_few(a)) return gemm_few(a, queue);
   const int processors = multiprocessors();
+  if (is_few(a, processors)) return gemm_few(a, queue);
   Launch best = nullptr;
   double least = 0;
   for (const Choice& c : kChoices) {
