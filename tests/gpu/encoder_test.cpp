@@ -1,5 +1,5 @@
 // Whole encoders on a GPU: the CPU's f32 numbers, the same bits in every batch, and how fast.
-// WINNOW_GPU_MODEL names a folder to take besides the tiny ones; WINNOW_BATCHINGS says how many
+// WINNOW_GPU_MODEL names a folder to take instead of the tiny ones; WINNOW_BATCHINGS says how many
 // random batches to compare, WINNOW_LONGEST of texts up to how many tokens.
 #include <doctest/doctest.h>
 
@@ -86,6 +86,7 @@ PackedBatch pack(const std::vector<Sequence>& texts, const std::vector<int>& whi
 }
 
 std::vector<std::string> folders() {
+  if (const char* real = std::getenv("WINNOW_GPU_MODEL")) return {real};
   std::vector<std::string> out;
   for (const char* name :
        {"tiny-bert-classifier", "tiny-bert-embedder-cls", "tiny-bert-embedder-mean",
@@ -93,7 +94,6 @@ std::vector<std::string> folders() {
         "tiny-modernbert-classifier", "tiny-modernbert-embedder", "tiny-modernbert-reranker",
         "tiny-roberta-embedder", "tiny-xlm-roberta-classifier", "tiny-xlm-roberta-reranker"})
     out.push_back(kData + "/" + name);
-  if (const char* more = std::getenv("WINNOW_GPU_MODEL")) out.emplace_back(more);
   return out;
 }
 
