@@ -54,6 +54,7 @@ class Tensor {
 
   void* data() const { return data_; }
   const Eighths& eighths() const { return eighths_; }
+  // A copy of these very values.
   void set_eighths(const Eighths& eighths) { eighths_ = eighths; }
   template <typename T>
   T* as() const {

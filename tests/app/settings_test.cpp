@@ -106,8 +106,8 @@ TEST_CASE("a value of another type is an error that names both") {
   CHECK(complaint("port: [1]\n") ==
         "etc/winnow.yaml:1: port: want an integer from 0 to 65535, got a list");
   CHECK(complaint("host:\n") == "etc/winnow.yaml:1: host: want a value, got nothing");
-  CHECK(complaint("dtype: f16\n") ==
-        "etc/winnow.yaml:1: dtype: want one of auto, f32, int8, got \"f16\"");
+  CHECK(complaint("dtype: f64\n") ==
+        "etc/winnow.yaml:1: dtype: want one of auto, f32, f16, bf16, f8, int8, got \"f64\"");
   CHECK(complaint("strict: 3\n") == "etc/winnow.yaml:1: strict: want true or false, got \"3\"");
   CHECK(complaint("models: bge\n") ==
         "etc/winnow.yaml:1: models: want a list of names, folders or NAME: FOLDER, got \"bge\"");

@@ -207,6 +207,7 @@ TEST_CASE("the GPU's rms_norm of heads that lie in rows is that of heads in plan
     }
 }
 
+// Long because both norms take the same rows, and their arguments are many.
 TEST_CASE("8-bit copies of norms are quantize_rows of their results, within half a step of e4m3") {
   GpuRig* rig = gpu_rig();
   if (!rig) return;

@@ -85,6 +85,7 @@ TEST_CASE("bge-reranker-v2-m3 gives its published logits") {
   CHECK(std::abs(logit(*engine, "what is panda?", kPanda) - 5.26171875) < 2e-2);
 }
 
+// Long because three heads of one model are compared.
 TEST_CASE("bge-m3 gives its published dense, sparse and multi-vector scores") {
   const auto engine = published("BAAI/bge-m3");
   if (!engine) return;
