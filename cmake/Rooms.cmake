@@ -16,7 +16,8 @@ function(winnow_test name)
   add_executable(test_${name} ${ARGN} ${PROJECT_SOURCE_DIR}/tests/main.cpp)
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(test_${name} PRIVATE WINNOW_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
-  target_compile_options(test_${name} PRIVATE -Wall -Wextra)
+  target_compile_options(test_${name} PRIVATE -Wall -Wextra
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>)  # as above
   target_link_libraries(test_${name} PRIVATE winnow_${name} doctest::doctest)
   add_test(NAME ${name} COMMAND test_${name})
   set_tests_properties(${name} PROPERTIES LABELS unit)

@@ -45,7 +45,7 @@ class Usage(ProgramTest):
                 (["rerank", "--qery", "x"], 'did you mean "--query"?'),
                 (["rerank", "d.txt"], "-q QUERY or --queries"),
                 (["rerank", "-q", "x", "--json", "--jsonl", "d.txt"], "--json or --jsonl"),
-                (["rerank", "-q", "x", "--dtype", "f16", "d.txt"], "f16"),
+                (["rerank", "-q", "x", "--dtype", "f64", "d.txt"], "f16"),
                 (["rerank", "-q", "x", "--top-n", "none", "d.txt"], "--top-n"),
                 (["rerank", "--queries", "q", "--json"], "--jsonl"),
                 (["embed"], "TEXT"),
@@ -192,7 +192,7 @@ class Completion(ProgramTest):
     def test_bash_completes_commands_flags_choices_and_files(self):
         self.assertEqual(self.complete("winnow", "rer"), ["rerank"])
         self.assertEqual(self.complete("winnow", "rerank", "--que"), ["--query", "--queries"])
-        self.assertEqual(self.complete("winnow", "rerank", "--dtype", "f"), ["f32"])
+        self.assertEqual(self.complete("winnow", "rerank", "--dtype", "f"), ["f32", "f16", "f8"])
         self.file("docs.txt", "a")
         self.assertIn("docs.txt", self.complete("winnow", "inspect", "doc"))
         self.assertEqual(self.complete("winnow", "rerank", "doc"), ["docs.txt"])

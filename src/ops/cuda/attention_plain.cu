@@ -1,5 +1,6 @@
 // Attention in plain f32 arithmetic: a warp a query, keys in blocks of 32 that start at the text's
 // first, a key a lane for the scores, then a column a lane for the values.
+// ptxas: may spill, because a head of 256 columns in f32 stays in registers, and this kernel is for checking alone.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
