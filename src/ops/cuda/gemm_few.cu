@@ -152,7 +152,8 @@ template <typename T>
 void launch(const GemmArgs& a, cudaStream_t queue) {
   using R = Room;
   const auto kernel = few_kernel<T>;
-  static const cudaError_t prepared =
+  // Each time: it holds for one GPU.
+  const cudaError_t prepared =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, R::kBytes);
   if (prepared != cudaSuccess) fail(Code::kInternal, "gemm: ", cudaGetErrorString(prepared));
   int device = 0, processors = 0;

@@ -470,12 +470,15 @@ using Kernel = void (*)(CUtensorMap, CUtensorMap, CUtensorMap, Walk, Epilogue, b
 template <typename In, typename T, int kRows, int kCols, int kStages, int kCluster, Ending kEnding>
 Kernel prepared() {
   const auto kernel = gemm_kernel<In, T, kRows, kCols, kStages, kCluster, kEnding>;
-  static const bool done = [&] {
+  thread_local uint64_t done = 0;  // a bit a GPU: what is allowed holds for one
+  int device = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  if ((done >> device & 1) == 0) {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                Ring<kRows, kCols, kStages>::kBytes),
           "shared memory");
-    return true;
-  }();
+    done |= uint64_t{1} << device;
+  }
   (void)done;
   return kernel;
 }
