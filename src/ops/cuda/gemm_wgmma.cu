@@ -479,7 +479,6 @@ Kernel prepared() {
           "shared memory");
     done |= uint64_t{1} << device;
   }
-  (void)done;
   return kernel;
 }
 
