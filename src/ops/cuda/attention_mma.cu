@@ -12,6 +12,7 @@
 #include "ops/cuda/attention_softmax.cuh"
 #include "ops/cuda/attention_tiles.h"
 #include "ops/cuda/cuda_stream.h"
+#include "ops/cuda/mma.cuh"
 
 namespace winnow::cuda {
 namespace {
@@ -29,22 +30,6 @@ struct Params {
   int heads, window;
   float scale;  // times log2 e
 };
-
-template <typename T>
-__device__ __forceinline__ void multiply(float* d, const uint32_t* a, uint32_t b0, uint32_t b1) {
-  if constexpr (std::is_same_v<T, __half>)
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-        "{%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-  else
-    asm volatile(
-        "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
-        "{%8, %9}, {%0, %1, %2, %3};"
-        : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
-        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
-}
 
 template <bool kTransposed>
 __device__ __forceinline__ void load_matrices(uint32_t (&r)[4], uint32_t from) {
@@ -151,8 +136,8 @@ __global__ void __launch_bounds__(32 * kWarps, kWarps == 1 ? 8
         uint32_t b[4];
         load_matrices<false>(
             b, keys + S::offset(16 * j + lane % 8 + 8 * (lane / 16), 2 * i + lane / 8 % 2));
-        multiply<T>(s + 8 * j, q[i], b[0], b[1]);
-        multiply<T>(s + 8 * j + 4, q[i], b[2], b[3]);
+        mma<T>(s + 8 * j, q[i], b[0], b[1]);
+        mma<T>(s + 8 * j + 4, q[i], b[2], b[3]);
       }
 
     const int first_key = block * kKeys;
@@ -176,8 +161,8 @@ __global__ void __launch_bounds__(32 * kWarps, kWarps == 1 ? 8
       for (int n = 0; n < kE / 16; ++n) {
         uint32_t b[4];
         load_matrices<true>(b, values + S::offset(16 * j + lane % 16, 2 * n + lane / 16));
-        multiply<T>(out[2 * n], a, b[0], b[1]);
-        multiply<T>(out[2 * n + 1], a, b[2], b[3]);
+        mma<T>(out[2 * n], a, b[0], b[1]);
+        mma<T>(out[2 * n + 1], a, b[2], b[3]);
       }
     }
     __syncthreads();

@@ -20,6 +20,7 @@
 #include "ops/cuda/attention_tiles.h"
 #include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/hopper.cuh"
+#include "ops/cuda/tensor_map.h"
 
 namespace winnow::cuda {
 namespace {
@@ -422,49 +423,6 @@ __global__ void __launch_bounds__((Plan<kE>::kTeams * Plan<kE>::kGroups + 1) * 1
 
 // ------------------------------------------------------------------------------------------ host
 
-using Encode = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*,
-                            const cuuint64_t*, const cuuint32_t*, const cuuint32_t*,
-                            CUtensorMapInterleave, CUtensorMapSwizzle, CUtensorMapL2promotion,
-                            CUtensorMapFloatOOBfill);
-
-Encode encoder() {
-  static const Encode encode = [] {
-    void* entry = nullptr;
-    cudaDriverEntryPointQueryResult found;
-    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000,
-                                           cudaEnableDefault, &found),
-          "cuTensorMapEncodeTiled");
-    if (!entry) fail(Code::kInternal, "attention: the driver has no cuTensorMapEncodeTiled");
-    return reinterpret_cast<Encode>(entry);
-  }();
-  return encode;
-}
-
-// A matrix whose boxes of `box_rows` rows may end early: coordinates {col, box_rows - n, row + n}
-// are n rows from `row` on; those after them are out of the map's second dimension, so loads write
-// zeros and stores nothing. Both dimensions step by a row, from box_rows rows before the first.
-CUtensorMap rows_map(void* data, DType type, int64_t rows, int64_t cols, int64_t stride,
-                     int box_rows, int box_cols) {
-  CUtensorMap map;
-  const auto pitch = static_cast<cuuint64_t>(stride) * 2;
-  const cuuint64_t sizes[3] = {static_cast<cuuint64_t>(cols), static_cast<cuuint64_t>(box_rows),
-                               static_cast<cuuint64_t>(rows) + 1};
-  const cuuint64_t strides[2] = {pitch, pitch};
-  const cuuint32_t box[3] = {static_cast<cuuint32_t>(box_cols), static_cast<cuuint32_t>(box_rows),
-                             1};
-  const cuuint32_t steps[3] = {1, 1, 1};
-  const CUresult result = encoder()(
-      &map, type == DType::f16 ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16 : CU_TENSOR_MAP_DATA_TYPE_BFLOAT16,
-      3, static_cast<char*>(data) - pitch * box_rows, sizes, strides, box, steps,
-      CU_TENSOR_MAP_INTERLEAVE_NONE,
-      box_cols == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B,
-      CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
-  if (result != CUDA_SUCCESS)
-    fail(Code::kInternal, "attention: the driver refused a tensor map, error ",
-         static_cast<int>(result), ", for [", rows, ", ", cols, "], rows ", stride, " apart");
-  return map;
-}
-
 template <typename T, int kE, bool kWindow>
 void launch(const AttentionArgs& a, const AttentionTile* tiles, int64_t count, int processors,
             cudaStream_t queue) {
@@ -475,11 +433,11 @@ void launch(const AttentionArgs& a, const AttentionTile* tiles, int64_t count, i
   allow_shared_memory(reinterpret_cast<const void*>(kernel), L::kBytes);
   const int64_t hidden = a.heads * kE;
   const auto map = [&](const HeadsView& heads, int64_t rows) {
-    return rows_map(heads.data, a.type, rows, hidden, heads.row, 64, L::kWidth);
+    return ending_rows_of(heads.data, a.type, rows, hidden, heads.row, 64, L::kWidth);
   };
   const int64_t q_rows = a.q_starts.back(), k_rows = a.k_starts.back();
   const CUtensorMap q = map(a.q, q_rows), k = map(a.k, k_rows), v = map(a.v, k_rows);
-  const CUtensorMap out = rows_map(a.out, a.type, q_rows, hidden, hidden, 16, L::kWidth);
+  const CUtensorMap out = ending_rows_of(a.out, a.type, q_rows, hidden, hidden, 16, L::kWidth);
   const int items = static_cast<int>(count * a.heads);
   const Params p{tiles,
                  const_cast<int*>(reinterpret_cast<const int*>(tiles + count)),

@@ -17,7 +17,7 @@ __device__ __forceinline__ void load_matrices(uint32_t (&r)[4], uint32_t from) {
 }
 // d[16, 8] += a[16, 16] b[8, 16]^T in f32, laid out as epilogue.cuh says.
 template <typename T>
-__device__ __forceinline__ void mma(float* d, const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+__device__ __forceinline__ void mma(float* d, const uint32_t* a, uint32_t b0, uint32_t b1) {
   if constexpr (std::is_same_v<T, __half>)
     asm volatile(
         "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "

@@ -26,7 +26,8 @@ Encode encoder() {
 }
 
 CUtensorMap encode(const void* data, DType type, cuuint32_t rank, const cuuint64_t* sizes,
-                   const cuuint64_t* strides, const cuuint32_t* box) {
+                   const cuuint64_t* strides, const cuuint32_t* box,
+                   CUtensorMapSwizzle swizzle = CU_TENSOR_MAP_SWIZZLE_128B) {
   const cuuint32_t steps[3] = {1, 1, 1};
   const CUtensorMapDataType element = type == DType::f16    ? CU_TENSOR_MAP_DATA_TYPE_FLOAT16
                                       : type == DType::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
@@ -34,8 +35,8 @@ CUtensorMap encode(const void* data, DType type, cuuint32_t rank, const cuuint64
   CUtensorMap map;
   const CUresult result =
       encoder()(&map, element, rank, const_cast<void*>(data), sizes, strides, box, steps,
-                CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
-                CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+                CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (result != CUDA_SUCCESS)
     fail(Code::kInternal, "tensor map: the driver refused, error ", static_cast<int>(result),
          ", for ", type, " [", sizes[1], ", ", sizes[0], "], rows ", strides[0], " bytes apart");
@@ -63,6 +64,18 @@ CUtensorMap panels_of(const void* data, DType type, int64_t rows, int64_t cols, 
   const cuuint32_t box[3] = {static_cast<cuuint32_t>(panel), static_cast<cuuint32_t>(box_rows),
                              static_cast<cuuint32_t>(box_panels)};
   return encode(data, type, 3, sizes, strides, box);
+}
+
+CUtensorMap ending_rows_of(const void* data, DType type, int64_t rows, int64_t cols, int64_t stride,
+                           int box_rows, int box_cols) {
+  const auto pitch = static_cast<cuuint64_t>(stride * size_of(type));
+  const cuuint64_t sizes[3] = {static_cast<cuuint64_t>(cols), static_cast<cuuint64_t>(box_rows),
+                               static_cast<cuuint64_t>(rows) + 1};
+  const cuuint64_t strides[2] = {pitch, pitch};
+  const cuuint32_t box[3] = {static_cast<cuuint32_t>(box_cols), static_cast<cuuint32_t>(box_rows),
+                             1};
+  return encode(static_cast<const char*>(data) - pitch * box_rows, type, 3, sizes, strides, box,
+                box_cols == 64 ? CU_TENSOR_MAP_SWIZZLE_128B : CU_TENSOR_MAP_SWIZZLE_64B);
 }
 
 }  // namespace winnow::cuda

@@ -22,4 +22,11 @@ CUtensorMap map_of(const void* data, DType type, int64_t rows, int64_t cols, int
 CUtensorMap panels_of(const void* data, DType type, int64_t rows, int64_t cols, int64_t stride,
                       int box_rows, int box_panels);
 
+// A matrix whose boxes of `box_rows` rows may end early: coordinates {col, box_rows - n, row + n}
+// are n rows from `row` on; those after them are out of the map's second dimension, so loads write
+// zeros and stores nothing. Both dimensions step by a row, from box_rows rows before the first. f16
+// or bf16; box_cols 64 or 32, swizzled by 16 bytes within them.
+CUtensorMap ending_rows_of(const void* data, DType type, int64_t rows, int64_t cols, int64_t stride,
+                           int box_rows, int box_cols);
+
 }  // namespace winnow::cuda
