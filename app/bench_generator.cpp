@@ -196,7 +196,8 @@ DecodeRate decode_rate(Engine& engine, Prompts& prompts, int streams, double sec
   const auto next_token = [&] {  // seconds and tokens at the next one's end
     const int64_t seen = all.written();
     int64_t tokens = seen;
-    for (const double limit = now_seconds() + seconds;
+    // A machine that is busy with other work may stand still for longer than a short run measures.
+    for (const double limit = now_seconds() + std::max(seconds, 10.0);
          (tokens = all.written()) == seen && now_seconds() < limit;)
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     return std::pair(now_seconds(), tokens);

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "engine/batcher.h"
 #include "engine/decoder_folder.h"
-#include "engine/decoder_runner.h"
+#include "engine/decoder_pool.h"
 #include "engine/device.h"
 #include "engine/model_folder.h"
 #include "ops/cpu/cpu_kernels.h"
@@ -157,7 +157,7 @@ struct Engine::Parts {
   // One of the two: encoders, or a decoder.
   std::vector<Network> networks;     // one a replica
   std::unique_ptr<Batcher> batcher;  // uses the networks until it ends
-  std::unique_ptr<DecoderRunner> decoder;
+  std::unique_ptr<DecoderPool> decoder;
   std::shared_ptr<const ChatTemplate> chat;  // null: none
   std::optional<YesNoPrompt> prompt;         // yes/no rerankers
   std::vector<const Kernels*> replicas;
@@ -207,8 +207,9 @@ struct Engine::Parts {
 
   void load_encoder(const EngineOptions& options, const ModelFolder& folder,
                     const std::vector<Weights>& weights, const Device& device);
-  void load_decoder(const EngineOptions& options, const ModelFolder& folder, const Weights& weights,
-                    const Kernels& kernels);
+  void load_decoder(const EngineOptions& options, const ModelFolder& folder,
+                    const std::vector<Weights>& weights, const Device& device);
+  void describe(const DecoderNetwork& net, const DecoderTask& task, const ModelFolder& folder);
 };
 
 void Engine::Parts::load_encoder(const EngineOptions& options, const ModelFolder& folder,
@@ -247,14 +248,37 @@ void Engine::Parts::load_encoder(const EngineOptions& options, const ModelFolder
 }
 
 void Engine::Parts::load_decoder(const EngineOptions& options, const ModelFolder& folder,
-                                 const Weights& weights, const Kernels& kernels) {
+                                 const std::vector<Weights>& weights, const Device& device) {
   DecoderFolder files = read_decoder_folder(options.folder, folder.config);
   tokenizer = files.tokenizer;
   const DecoderTask task = decoder_task(options, folder, *tokenizer);
   prompt = task.prompt;
   if (prompt) info.labels = {prompt->yes};
   chat = files.chat;
-  DecoderNetwork net = build_decoder(folder.config, task.output, weights);
+  std::vector<std::unique_ptr<DecoderRunner>> replicas;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    DecoderNetwork net = build_decoder(folder.config, task.output, weights[i]);
+    if (i == 0) describe(net, task, folder);
+    const Kernels& kernels = *device.replicas[i];
+    const int64_t pages = kv_pages(options, kernels, net.model->kv_shape(), info.max_length);
+    info.max_length =
+        static_cast<int>(std::min<int64_t>(info.max_length, (pages - 1) * kPageTokens));
+    replicas.push_back(std::make_unique<DecoderRunner>(
+        std::move(net), tokenizer, files.end_tokens, kernels, threads_of(options),
+        SchedulerOptions{
+            .pages = pages,
+            .step_tokens = kernels.step_tokens > 0
+                               ? std::min<int64_t>(kernels.step_tokens, options.max_batch_tokens)
+                               : int64_t{256} * threads_of(options),
+            .busy_step_tokens = kernels.step_tokens > 0 ? kGpuBusyTokens : 64,
+            .max_queue_tokens = options.max_queue_tokens}));
+  }
+  decoder = std::make_unique<DecoderPool>(std::move(replicas));
+}
+
+// What a decoder says of itself.
+void Engine::Parts::describe(const DecoderNetwork& net, const DecoderTask& task,
+                             const ModelFolder& folder) {
   info.architecture = net.architecture;
   info.kind = task.kind;
   info.chat = chat != nullptr && task.kind == ModelKind::kGenerator;
@@ -266,17 +290,6 @@ void Engine::Parts::load_decoder(const EngineOptions& options, const ModelFolder
   }
   info.hidden_size = static_cast<int>(net.model->hidden_size());
   info.vocabulary = net.model->vocab_size();
-  const int64_t pages = kv_pages(options, kernels, net.model->kv_shape(), info.max_length);
-  info.max_length = static_cast<int>(std::min<int64_t>(info.max_length, (pages - 1) * kPageTokens));
-  decoder = std::make_unique<DecoderRunner>(
-      std::move(net), tokenizer, std::move(files.end_tokens), kernels, threads_of(options),
-      SchedulerOptions{
-          .pages = pages,
-          .step_tokens = kernels.step_tokens > 0
-                             ? std::min<int64_t>(kernels.step_tokens, options.max_batch_tokens)
-                             : int64_t{256} * threads_of(options),
-          .busy_step_tokens = kernels.step_tokens > 0 ? kGpuBusyTokens : 64,
-          .max_queue_tokens = options.max_queue_tokens});
 }
 
 std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
@@ -305,7 +318,7 @@ std::unique_ptr<Engine> Engine::load(const EngineOptions& options) {
   info.device = device.name();
   info.arithmetic = layer_arithmetic(folder.config);
   if (is_decoder(folder.config))
-    parts->load_decoder(options, folder, weights.front(), device.kernels());
+    parts->load_decoder(options, folder, weights, device);
   else
     parts->load_encoder(options, folder, weights, device);
   if (parts->tokenizer->vocab_size() > info.vocabulary)

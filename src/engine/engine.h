@@ -57,6 +57,7 @@ enum class ModelKind { kReranker, kClassifier, kEmbedder, kGenerator };
 // What a decoder's scheduler does; its counts are since the start.
 struct SchedulerStats {
   int64_t running, waiting, waiting_tokens;  // texts, texts, tokens
+  int64_t unfinished_tokens;                 // waiting ones, and what running texts have left
   int64_t pages, pages_in_use;               // of keys and values; in use: owned by a text
   int64_t prompt_tokens, cached_tokens;      // given; of these, found computed
   int64_t new_tokens, steps, step_tokens;

@@ -62,13 +62,15 @@ struct Scheduler::Text {
   std::shared_ptr<Group> group;
   std::shared_ptr<RowReader> reader;  // null: the group's common beginning
   std::vector<int32_t> ids;
-  int64_t done = 0;    // tokens whose keys and values are there
-  int64_t prompt = 0;  // tokens that were given
-  bool keeps = false;  // its pages are published: it may come again, longer
+  int64_t done = 0;      // tokens whose keys and values are there
+  int64_t prompt = 0;    // tokens that were given
+  int64_t most_new = 0;  // tokens that may follow
+  bool keeps = false;    // its pages are published: it may come again, longer
   std::vector<int32_t> pages;
   bool over = false;
 
   int64_t left() const { return static_cast<int64_t>(ids.size()) - done; }
+  int64_t made() const { return static_cast<int64_t>(ids.size()) - prompt; }
   bool generating() const { return done >= prompt && reader; }
 };
 
@@ -146,6 +148,9 @@ SchedulerStats Scheduler::stats() const {
   std::lock_guard lock(state_->mutex);
   SchedulerStats stats = state_->stats;
   stats.running = static_cast<int64_t>(state_->running.size());
+  stats.unfinished_tokens = stats.waiting_tokens;
+  for (const auto& text : state_->running)
+    stats.unfinished_tokens += text->left() + (text->reader ? text->most_new - text->made() : 0);
   stats.pages = state_->pool.size();
   stats.pages_in_use = stats.pages - state_->pool.available();
   return stats;
@@ -283,6 +288,7 @@ bool Scheduler::admit_branch(const std::shared_ptr<Group>& group) {
   text->ids = std::move(branch.ids);
   text->prompt = length;
   text->done = done;
+  text->most_new = branch.most_new;
   text->keeps = branch.most_new > 0;
   text->pages = std::move(pages);
   ++group->next;
