@@ -1,3 +1,4 @@
+// Long because a text's whole life, from its waiting to its end, is read in one place.
 #include "engine/scheduler.h"
 
 #include <algorithm>

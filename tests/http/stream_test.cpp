@@ -47,7 +47,8 @@ struct Rig {
   asio::executor_work_guard<asio::io_context::executor_type> guard{io.get_executor()};
   asio::ip::tcp::acceptor acceptor{io,
                                    asio::ip::tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)};
-  std::weak_ptr<Connection> connection;
+  std::weak_ptr<Connection> connection;  // the last of all
+  std::vector<std::weak_ptr<Connection>> all;
   std::atomic<int> closed = 0;
   std::thread thread{[this] { io.run(); }};
   std::optional<Workers> workers{std::in_place};
@@ -58,7 +59,13 @@ struct Rig {
                                               *workers, std::span<const Route>(kRoutes));
     dispatcher->set_ready(true);
   }
+  // A connection that the loop leaves in the middle of its work holds itself: each ends first.
   ~Rig() {
+    for (const auto& one : all)
+      if (const auto open = one.lock()) open->cancel();
+    const auto gone = [](const auto& one) { return one.expired(); };
+    for (int i = 0; i < 5000 && !std::all_of(all.begin(), all.end(), gone); ++i)
+      std::this_thread::sleep_for(2ms);
     workers.reset();
     io.stop();
     thread.join();
@@ -78,6 +85,7 @@ struct Rig {
     auto made =
         make_connection(acceptor.accept(asio::make_strand(io)), *dispatcher, [this] { ++closed; });
     connection = made;
+    all.push_back(made);
     made->start();
     return client;
   }
