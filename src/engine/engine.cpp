@@ -356,7 +356,7 @@ EngineStats Engine::stats() const {
 }
 void Engine::observe(std::shared_ptr<BatchObserver> observer) {
   if (parts_->decoder)
-    parts_->decoder->observe(std::move(observer));
+    parts_->decoder->observe(observer);
   else
     parts_->batcher->observe(std::move(observer));
 }
