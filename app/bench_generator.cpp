@@ -139,20 +139,27 @@ class Streams {
                                           [](const auto& g) { return g->usage().new_tokens > 0; }));
   }
 
-  // Tokens so far, of those that ended too.
+  // Tokens so far, of those that ended too. One may end before its most: a longer prompt than the
+  // others leaves it less of the model's room.
   int64_t written() {
     int64_t sum = 0;
     for (std::unique_ptr<Generation>& g : all_) {
+      const bool over = ended(*g);
       const int64_t tokens = g->usage().new_tokens;
-      sum += tokens;
-      if (tokens < most_) continue;
-      ended_ += tokens, sum -= tokens;
-      g = engine_.generate(greedy(prompts_.ids(prompts_.next(kShortPrompt)), most_));
+      (over ? ended_ : sum) += tokens;
+      if (over) g = engine_.generate(greedy(prompts_.ids(prompts_.next(kShortPrompt)), most_));
     }
     return ended_ + sum;
   }
 
  private:
+  // Reads what has been written; what was wrong with it is thrown here.
+  static bool ended(Generation& generation) {
+    while (generation.wait_for(0))
+      if (!generation.next()) return true;
+    return false;
+  }
+
   Engine& engine_;
   Prompts& prompts_;
   const int most_;
@@ -160,39 +167,56 @@ class Streams {
   int64_t ended_ = 0;
 };
 
-// Tokens a second of one stream alone, roughly.
+// Tokens a second of one stream alone, roughly, its prompt's reading among them: the engine
+// computes ahead of its reader, so the first token's arrival says little of when the second was
+// begun.
 double rough_rate(Engine& engine, Prompts& prompts) {
   constexpr int kTokens = 24;
-  const auto one = engine.generate(greedy(prompts.ids(prompts.next(kShortPrompt)), kTokens));
-  one->wait_for(3600);
-  const int64_t before = one->usage().new_tokens;
   const double start = now_seconds();
+  const auto one = engine.generate(greedy(prompts.ids(prompts.next(kShortPrompt)), kTokens));
   while (one->next()) {
   }
-  return static_cast<double>(std::max<int64_t>(one->usage().new_tokens - before, 1)) /
+  return static_cast<double>(std::max<int64_t>(one->usage().new_tokens, 1)) /
          (now_seconds() - start);
 }
 
-// Tokens a second of all streams together once each has its first token, window by window.
+// Tokens of a short prompt, on average.
+int64_t mean_context(Prompts& prompts) {
+  constexpr int kSample = 16;
+  int64_t tokens = 0;
+  for (int i = 0; i < kSample; ++i)
+    tokens += static_cast<int64_t>(prompts.ids(prompts.next(kShortPrompt)).size());
+  return std::max<int64_t>(tokens / kSample, 1);
+}
+
+// The tokens that each stream is to write: so many that few end before the last window does, if the
+// model and its memory have the room. Where the memory is short some streams wait for it, rather
+// than that all write a token each.
+int longest_text(const Engine& engine, int streams, int64_t context, double wanted) {
+  constexpr int64_t kLeast = 64;
+  const int64_t pages = engine.stats().decoder->pages - streams;  // each may leave one half empty
+  const int64_t fits = std::max(pages * kPageTokens / streams - context, kLeast);
+  const int64_t room = std::min(fits, engine.info().max_length - context);
+  return static_cast<int>(
+      std::clamp<int64_t>(static_cast<int64_t>(wanted), 1, std::max<int64_t>(room, 1)));
+}
+
+// Tokens a second of all streams together once those that have room have their first token, window
+// by window.
 DecodeRate decode_rate(Engine& engine, Prompts& prompts, int streams, double seconds, double alone,
                        double prompt_rate) {
   const ModelInfo& info = engine.info();
   DecodeRate out{.streams = streams, .weight_bytes = info.weight_bytes};
-  out.context = static_cast<int64_t>(prompts.ids(prompts.next(kShortPrompt)).size());
+  out.context = mean_context(prompts);
   const double reading = static_cast<double>(out.context * streams) / prompt_rate;
-  // So long that few end before the last window does, if the model and its memory have the room.
-  const int64_t pages = engine.stats().decoder->pages - streams;  // each may leave one half empty
-  const int64_t room =
-      std::min<int64_t>(info.max_length, pages * kPageTokens / streams) - out.context;
-  const auto wanted = static_cast<int64_t>(alone * (seconds * 1.5 + reading)) + 32;
-  const auto most = static_cast<int>(std::max<int64_t>(std::min(wanted, room), 1));
+  const int most =
+      longest_text(engine, streams, out.context, alone * (seconds * 1.5 + reading) + 32);
   Streams all(engine, prompts, streams, most);
   const double patience = now_seconds() + 3 * reading + seconds + 1;
-  while ((out.running = all.started()) < streams && now_seconds() < patience) {
+  while (all.started() < streams && now_seconds() < patience) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     all.written();
   }
-  out.running = std::max(out.running, 1);
   const auto next_token = [&] {  // seconds and tokens at the next one's end
     const int64_t seen = all.written();
     int64_t tokens = seen;
@@ -202,14 +226,17 @@ DecodeRate decode_rate(Engine& engine, Prompts& prompts, int streams, double sec
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     return std::pair(now_seconds(), tokens);
   };
+  std::vector<double> running;
   auto [begin, before] = next_token();
   for (int window = 0; window < kWindows; ++window) {
     for (const double limit = begin + seconds / kWindows; now_seconds() < limit; all.written())
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     const auto [end, after] = next_token();
     out.rates.push_back(static_cast<double>(after - before) / (end - begin));
+    running.push_back(static_cast<double>(engine.stats().decoder->running));
     begin = end, before = after;
   }
+  out.running = std::max(static_cast<int>(median(running)), 1);
   out.operations =
       info.arithmetic.next_token(out.context) +
       2.0 * static_cast<double>(info.hidden_size) * static_cast<double>(info.vocabulary);

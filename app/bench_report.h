@@ -35,7 +35,7 @@ struct Latency {
 
 // Decoding `streams` texts at once.
 struct DecodeRate {
-  int streams = 0, running = 0;    // running: of these, those that had room at once
+  int streams = 0, running = 0;    // running: of these, those that found room
   int64_t context = 0;             // tokens of each at the beginning
   std::vector<double> rates = {};  // tokens a second of all together, window by window
   double operations = 0;           // of one token

@@ -74,6 +74,20 @@ class Bench(ProgramTest):
             self.assertAlmostEqual(row["tokens_per_s_a_stream"] * row["running"] / row["tokens_per_s"], 1, places=6)
 
     @needs_stories
+    def test_streams_that_find_no_room_wait_for_those_that_did(self):
+        # 272 pages: not two for each of 256 streams.
+        rows = self.measures(STORIES, "--tokens", "12")["decode"]
+        self.assertTrue(32 < rows[-1]["running"] < 256, rows[-1])
+
+    @needs_stories
+    def test_prompts_of_any_length_are_written_on_until_the_end(self):
+        # The longest leave no room for as many tokens as the shortest: their texts end earlier.
+        texts = self.file("texts.txt", "Once\n" + "Once upon a time there was a bee. " * 80 + "\n")
+        for row in self.measures(STORIES, "--texts", texts)["decode"]:
+            self.assertGreater(row["tokens_per_s"], 0)
+            self.assertTrue(200 < row["context"] < 300, row)
+
+    @needs_stories
     def test_concurrency_is_a_generators_streams(self):
         rows = self.measures(STORIES, "--tokens", "12", "--concurrency", "3")
         self.assertEqual([(r["streams"], r["running"]) for r in rows["decode"]], [(3, 3)])
