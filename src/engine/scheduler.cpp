@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/error.h"
@@ -16,7 +17,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A common beginning shorter than this is not worth a step of its own.
+// A common beginning shorter than this is not worth a text of its own.
 constexpr int64_t kLeastShared = 16;
 
 int64_t pages_of(int64_t tokens) { return (tokens + kPageTokens - 1) / kPageTokens; }
@@ -45,8 +46,8 @@ struct Scheduler::Group {
   std::vector<Branch> branches;
   Call call;
   size_t next = 0;
-  int64_t common = 0;  // tokens that are computed once
-  enum class Phase { kWaiting, kComputing, kOpen } phase = Phase::kWaiting;
+  int64_t common = 0;           // tokens that are computed once
+  bool open = false;            // branches may begin: their beginning runs before them, or is there
   std::vector<int32_t> shared;  // pages of the common beginning, owned; the last may be part full
 
   // Why it must not go on, or null.
@@ -68,6 +69,7 @@ struct Scheduler::Text {
   int64_t most_new = 0;  // tokens that may follow
   bool keeps = false;    // its pages are published: it may come again, longer
   std::vector<int32_t> pages;
+  std::optional<PageCopy> copy;  // that its first step begins with; its source is owned till then
   bool over = false;
 
   int64_t left() const { return static_cast<int64_t>(ids.size()) - done; }
@@ -85,7 +87,7 @@ struct Scheduler::Step {
     std::exception_ptr error;     // or threw
   };
   std::vector<Part> parts;
-  std::vector<std::pair<int32_t, int32_t>> copies;  // pages: from, to
+  std::vector<PageCopy> copies;
   std::vector<int32_t> ids, positions, starts{0}, table, table_starts{0}, rows;
 };
 
@@ -101,7 +103,6 @@ struct Scheduler::State {
   PagePool pool;
   std::deque<std::shared_ptr<Group>> groups;  // with branches that wait; the front is served first
   std::deque<std::unique_ptr<Text>> running;
-  std::vector<std::pair<int32_t, int32_t>> copies;  // that the next step begins with
   SchedulerStats stats{};
   std::shared_ptr<BatchObserver> observer;
   bool stop = false;
@@ -187,6 +188,12 @@ void Scheduler::submit(std::vector<Branch> branches, const Call& call) {
   state_->wake.notify_one();
 }
 
+// The page that a text's own went on from.
+void Scheduler::release_copied(Text& text) {
+  if (text.copy) state_->pool.release({&text.copy->from, 1});
+  text.copy.reset();
+}
+
 // Ends a text that is running: its pages go back. Published ones stay in the tree.
 void Scheduler::end(Text& text, const std::exception_ptr& error) {
   text.over = true;
@@ -195,6 +202,7 @@ void Scheduler::end(Text& text, const std::exception_ptr& error) {
     state_->pool.publish(std::span(text.ids).first(whole), text.pages);
   }
   state_->pool.release(text.pages);
+  release_copied(text);
   if (!text.reader) return;
   ++(error ? state_->stats.dropped : state_->stats.finished);
   text.reader->close(error);
@@ -222,14 +230,11 @@ void Scheduler::drop_late() {
   });
 }
 
-// Makes the group's common beginning ready, or begins to. False: not now.
+// Makes the group's common beginning ready, or begins it: its branches may follow at once, since
+// steps take prompts in the order in which they began, and a layer's keys and values are in their
+// pages before any is read. False: no pages for it now.
 bool Scheduler::open(const std::shared_ptr<Group>& group) {
-  if (group->phase == Group::Phase::kComputing) return false;
-  if (group->phase == Group::Phase::kOpen) return true;
-  if (group->common == 0) {
-    group->phase = Group::Phase::kOpen;
-    return true;
-  }
+  if (group->open || group->common == 0) return true;
   PagePool& pool = state_->pool;
   const std::vector<int32_t>& ids = group->branches.front().ids;
   const std::span<const int32_t> common(ids.data(), static_cast<size_t>(group->common));
@@ -243,20 +248,18 @@ bool Scheduler::open(const std::shared_ptr<Group>& group) {
   const std::vector<int32_t> fresh = pool.take(need);
   pages.insert(pages.end(), fresh.begin(), fresh.end());
   state_->stats.cached_tokens += found * kPageTokens;
+  group->open = true;
+  group->shared = pages;
+  if (found * kPageTokens == group->common) return true;
   auto text = std::make_unique<Text>();
   text->group = group;
   text->ids.assign(common.begin(), common.end());
   text->prompt = group->common;
   text->done = found * kPageTokens;
   text->pages = std::move(pages);
-  if (text->left() == 0) {
-    group->shared = std::move(text->pages);
-    group->phase = Group::Phase::kOpen;
-    return true;
-  }
-  group->phase = Group::Phase::kComputing;
+  pool.keep(text->pages);  // the group's may go back before it has ended
   state_->running.push_back(std::move(text));
-  return false;
+  return true;
 }
 
 // Begins the group's next branch. False: no pages for it now.
@@ -281,9 +284,12 @@ bool Scheduler::admit_branch(const std::shared_ptr<Group>& group) {
     return false;
   }
   const std::vector<int32_t> fresh = pool.take(need);
-  if (group->common % kPageTokens != 0) state_->copies.emplace_back(group->shared.back(), fresh[0]);
   pages.insert(pages.end(), fresh.begin(), fresh.end());
   auto text = std::make_unique<Text>();
+  if (const int64_t part = group->common % kPageTokens; part != 0) {
+    text->copy = {group->shared.back(), fresh[0], static_cast<int32_t>(part)};
+    pool.keep({&text->copy->from, 1});
+  }
   text->group = group;
   text->reader = branch.reader;
   text->ids = std::move(branch.ids);
@@ -332,14 +338,14 @@ void Scheduler::give_back_shared() {
     Group& group = *state_->groups[i];
     state_->pool.release(group.shared);
     group.shared.clear();
-    group.phase = Group::Phase::kWaiting;
+    group.open = false;
   }
 }
 
 // Texts that are being generated first, a token each; then prompts, in the order they came.
 void Scheduler::build(Step& step) {
-  step.copies = std::exchange(state_->copies, {});
   const auto add = [&](Text& text, int64_t count) {
+    if (text.copy) step.copies.push_back(*text.copy);
     for (int64_t t = text.done; t < text.done + count; ++t) {
       step.ids.push_back(text.ids[t]);
       step.positions.push_back(static_cast<int32_t>(t));
@@ -370,11 +376,9 @@ void Scheduler::build(Step& step) {
 // Without the lock: the texts of a step are the scheduler's thread's alone.
 void Scheduler::run(Step& step) {
   state_->ops.begin();
-  for (const auto& [from, to] : step.copies)
-    state_->cache.copy_page(from, to, state_->ops.stream());
+  const PageTable table{step.table, step.table_starts, step.copies};
   const Tensor out = state_->network.run(
-      state_->ops, {step.ids, step.positions, step.starts, {step.table, step.table_starts}},
-      state_->cache, step.rows);
+      state_->ops, {step.ids, step.positions, step.starts, table}, state_->cache, step.rows);
   read(step, out);
 }
 
@@ -420,14 +424,11 @@ void Scheduler::settle(Step& step) {
   for (Step::Part& part : step.parts) {
     Text& text = *part.text;
     text.done += part.count;
+    release_copied(text);
     if (!text.reader) {
       if (text.left() > 0) continue;
-      Group& group = *text.group;
-      const int64_t whole = text.done / kPageTokens * kPageTokens;
-      state_->pool.publish(std::span(text.ids).first(whole), text.pages);
-      group.shared = std::exchange(text.pages, {});
-      group.phase = Group::Phase::kOpen;
-      text.over = true;
+      text.keeps = true;
+      end(text, nullptr);
     } else if (part.row >= 0) {
       if (part.next && !part.error) {
         ++stats.new_tokens;
@@ -444,11 +445,14 @@ void Scheduler::settle(Step& step) {
   std::erase_if(state_->running, [](const auto& text) { return text->over; });
 }
 
-// A step that failed fails its texts, and what their calls still have waiting.
+// A step that failed fails its texts, what else of their calls runs (it may go on behind one that
+// has failed), and what they still have waiting.
 void Scheduler::abandon(const Step& step, const std::exception_ptr& error) {
-  for (const Step::Part& part : step.parts) {
-    const std::shared_ptr<Group> group = part.text->group;
-    end(*part.text, error);
+  std::set<std::shared_ptr<Group>> groups;
+  for (const Step::Part& part : step.parts) groups.insert(part.text->group);
+  for (const auto& text : state_->running)
+    if (groups.contains(text->group)) end(*text, error);
+  for (const std::shared_ptr<Group>& group : groups) {
     for (; group->next < group->branches.size(); ++group->next) {
       --state_->stats.waiting;
       state_->stats.waiting_tokens -= static_cast<int64_t>(group->branches[group->next].ids.size());

@@ -86,6 +86,7 @@ class Scheduler {
   void settle(Step& step);
   void abandon(const Step& step, const std::exception_ptr& error);
   void end(Text& text, const std::exception_ptr& error);
+  void release_copied(Text& text);
   void give_back_shared();
 
   std::unique_ptr<State> state_;

@@ -215,7 +215,6 @@ struct Kernels {
   void (*begin)(Stream&) = nullptr;
   void (*to_host)(const ToHostArgs&, Stream&) = nullptr;
   void (*choose_tokens)(const ChooseTokensArgs&, Stream&) = nullptr;  // waits for the device
-  void (*copy)(void* to, const void* from, int64_t bytes, Stream&) = nullptr;  // in `memory`
 
   // Parameters into the device's memory and form. dtype: f32, f16, bf16, f8, or i8 (quantises f32
   // weights a row); rows of blocks stay what they are where the device multiplies blocks.

@@ -12,12 +12,7 @@ int64_t KvCache::page_bytes(const Kernels& kernels, int64_t layers, int64_t kv_h
 
 KvCache::KvCache(const Kernels& kernels, int64_t layers, int64_t kv_heads, int64_t head_size,
                  int64_t pages)
-    : kernels_(kernels),
-      layers_(layers),
-      kv_heads_(kv_heads),
-      head_size_(head_size),
-      pages_(pages),
-      side_bytes_(0) {
+    : layers_(layers), kv_heads_(kv_heads), head_size_(head_size), pages_(pages), side_bytes_(0) {
   require(layers > 0 && kv_heads > 0 && head_size > 0 && pages > 0,
           "KvCache: want layers, heads and pages, got ", layers, " layers of ", kv_heads,
           " heads of ", head_size, ", ", pages, " pages");
@@ -30,16 +25,6 @@ KvPages KvCache::layer(int64_t i) const {
   const int64_t all = pages_ * side_bytes_;
   std::byte* k = static_cast<std::byte*>(memory_.get()) + 2 * i * all;
   return {k, k + all, kv_heads_, head_size_};
-}
-
-void KvCache::copy_page(int32_t from, int32_t to, Stream& stream) {
-  for (int64_t i = 0; i < layers_; ++i) {
-    const KvPages p = layer(i);
-    for (void* side : {p.k, p.v}) {
-      auto* bytes = static_cast<std::byte*>(side);
-      kernels_.copy(bytes + to * side_bytes_, bytes + from * side_bytes_, side_bytes_, stream);
-    }
-  }
 }
 
 }  // namespace winnow

@@ -10,7 +10,6 @@
 namespace winnow {
 
 struct Kernels;
-class Stream;
 
 constexpr int64_t kPageTokens = 32;  // two panels of keys
 
@@ -40,19 +39,20 @@ class KvCache {
   int64_t layers() const { return layers_; }
   int64_t pages() const { return pages_; }
 
-  // All layers' tokens of a page, so that a text may go on where another's page is half full. In
-  // the order of the stream's other work.
-  void copy_page(int32_t from, int32_t to, Stream& stream);
-
   // Bytes of one page over all layers, keys and values.
   static int64_t page_bytes(const Kernels& kernels, int64_t layers, int64_t kv_heads,
                             int64_t head_size);
 
  private:
-  const Kernels& kernels_;
   int64_t layers_, kv_heads_, head_size_, pages_;
   int64_t side_bytes_;  // a layer's keys, or its values, of one page
   std::shared_ptr<void> memory_;
+};
+
+// The first `tokens` of page `to` are those of page `from`: a text goes on where another's page is
+// part full.
+struct PageCopy {
+  int32_t from, to, tokens;
 };
 
 // Where each text's keys and values lie: the pages of text i are pages[starts[i]..starts[i + 1]),
@@ -60,6 +60,9 @@ class KvCache {
 struct PageTable {
   std::span<const int32_t> pages;
   std::span<const int32_t> starts;  // [B + 1]
+  // Done in each layer once the batch's new tokens are in their pages, and before any is read: what
+  // is copied may be computed in the same pass. No page is both copied and copied to.
+  std::span<const PageCopy> copies = {};
 };
 
 }  // namespace winnow

@@ -92,6 +92,7 @@ class Ops {
   //   after the other in each text; texts.table: pages for all positions; returns [T, H * E].
   // A token's bits depend on its text's tokens alone: not on how many are computed at once, nor on
   // who wrote the earlier ones. Source: Kwon et al. 2023 (pages); Ainslie et al. 2023 (groups).
+  // texts.table.copies: a text may go on behind what another text of the same call brings.
   struct CachedTexts {
     std::span<const int32_t> starts, positions;
     PageTable table;

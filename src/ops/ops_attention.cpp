@@ -64,6 +64,10 @@ void Ops::check_cached(const Tensor& q, const Tensor& k, const Tensor& v, const 
               "attention_cached: want positions that follow each other within ", room,
               " places, got ", texts.positions[t]);
   }
+  for (const PageCopy& c : texts.table.copies)
+    require(c.from >= 0 && c.to >= 0 && c.from != c.to && c.tokens > 0 && c.tokens <= kPageTokens,
+            "attention_cached: want copies of 1 to ", kPageTokens, " tokens to another page, got ",
+            c.tokens, " of ", c.from, " to ", c.to);
 }
 
 Tensor Ops::attention_cached(const Tensor& q, const Tensor& k, const Tensor& v,

@@ -133,8 +133,14 @@ TEST_CASE("branches compute their common beginning once, with the bits of comput
     reader->wait();
     alone.push_back(reader->last);
   }
-  for (const int64_t pages : {8, 64}) {
-    Scheduler scheduler(tiny.network, cpu_kernels(best_isa()), 2, options(pages));
+  struct Case {
+    int64_t pages, step_tokens;
+  };
+  for (const auto& [pages, step_tokens] :
+       {Case{8, 48}, Case{64, 48}, Case{64, 90}, Case{64, 4096}}) {
+    CAPTURE(pages);
+    CAPTURE(step_tokens);
+    Scheduler scheduler(tiny.network, cpu_kernels(best_isa()), 2, options(pages, step_tokens));
     std::vector<Branch> branches;
     std::vector<std::shared_ptr<Greedy>> readers;
     int64_t own = 0;
@@ -150,7 +156,44 @@ TEST_CASE("branches compute their common beginning once, with the bits of comput
     }
     CHECK(scheduler.stats().step_tokens == 77 + own);
     CHECK(scheduler.stats().pages_in_use == 0);
+    if (step_tokens > 77 + own) CHECK(scheduler.stats().steps == 1);  // branches need not wait
   }
+}
+
+TEST_CASE("a step that fails ends what goes on behind it too, and no page is lost") {
+  // Fails one pass, the first part of a beginning that its branches run behind.
+  struct FailsOnce final : Decoder {
+    explicit FailsOnce(std::unique_ptr<Decoder> of) : of(std::move(of)) {}
+    Tensor forward(Ops& f, const DecoderBatch& batch, KvCache& cache, std::span<const int32_t> rows,
+                   const LayerProbe& probe) const override {
+      if (!std::exchange(failed, true)) fail(Code::kIo, "the device fails");
+      return of->forward(f, batch, cache, rows, probe);
+    }
+    KvShape kv_shape() const override { return of->kv_shape(); }
+    int64_t hidden_size() const override { return of->hidden_size(); }
+    int64_t max_positions() const override { return of->max_positions(); }
+    int64_t vocab_size() const override { return of->vocab_size(); }
+    std::unique_ptr<Decoder> of;
+    mutable bool failed = false;
+  };
+  Tiny tiny("tiny-llama");
+  tiny.network.model = std::make_unique<FailsOnce>(std::move(tiny.network.model));
+  Scheduler scheduler(tiny.network, cpu_kernels(best_isa()), 2, options(40));
+  std::vector<std::shared_ptr<Greedy>> readers;
+  std::vector<Branch> branches;
+  for (int32_t i = 0; i < 5; ++i) {
+    std::vector<int32_t> ids(70, 7);
+    ids.push_back(i + 3);
+    readers.push_back(std::make_shared<Greedy>(2));
+    branches.push_back({ids, 2, readers.back()});
+  }
+  scheduler.submit(std::move(branches), {});
+  for (const auto& reader : readers) CHECK(reader->code() == Code::kIo);
+  CHECK(scheduler.stats().pages_in_use == 0);
+  CHECK(scheduler.stats().dropped == 5);
+  const auto next = submit(scheduler, tiny.prompts[0], 12);
+  CHECK_FALSE(next->code());
+  CHECK(next->tokens == tiny.greedy[0]);
 }
 
 TEST_CASE("a prompt that came before is not computed again, and gives the same tokens") {

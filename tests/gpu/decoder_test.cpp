@@ -46,7 +46,8 @@ struct Reader {
   };
   // The logits after each piece's last token.
   std::vector<std::vector<float>> step(const std::vector<std::vector<int32_t>>& texts,
-                                       const std::vector<Piece>& pieces) {
+                                       const std::vector<Piece>& pieces,
+                                       const std::vector<PageCopy>& copies = {}) {
     std::vector<int32_t> ids, positions, starts{0}, table, table_starts{0}, rows;
     for (const Piece& p : pieces) {
       for (int64_t t = p.begin; t < p.end; ++t) {
@@ -60,8 +61,8 @@ struct Reader {
       table_starts.push_back(static_cast<int32_t>(table.size()));
     }
     ops.begin();
-    const Tensor out =
-        ops.to_host(network.run(ops, {ids, positions, starts, {table, table_starts}}, cache, rows));
+    const Tensor out = ops.to_host(
+        network.run(ops, {ids, positions, starts, {table, table_starts, copies}}, cache, rows));
     std::vector<std::vector<float>> logits;
     for (int64_t r = 0; r < out.dim(0); ++r)
       logits.emplace_back(out.as<float>() + r * out.cols(), out.as<float>() + (r + 1) * out.cols());
@@ -181,4 +182,25 @@ TEST_CASE("a text's logits on a GPU have the same bits in one step, in chunks, t
       CHECK(different == 0);
       CHECK(values > 0);
     }
+}
+
+TEST_CASE("a text on a GPU that goes on behind pages which the same step fills has the same bits") {
+  if (!has_gpu()) return;
+  for (const std::string& folder : folders())
+    for (const DType dtype : {DType::f32, DType::bf16, DType::f16})
+      for (const int32_t beginning : {1, 31, 32, 40, 63}) {
+        CAPTURE(folder);
+        CAPTURE(beginning);
+        Reader gpu(folder, cuda_kernels(0, dtype), dtype, 2);
+        auto texts = random_texts(gpu, 1, 4);
+        texts[0].resize(100, 1);
+        texts.push_back(texts[0]);
+        const auto alone = gpu.step(texts, {{0, 0, 100}});
+        // Text 1's pages hold nothing but what is copied, and its own tokens.
+        std::vector<PageCopy> copies{{0, kPagesOfText, std::min<int32_t>(beginning, 32)}};
+        if (beginning > 32) copies.push_back({1, kPagesOfText + 1, beginning - 32});
+        Reader fresh(folder, cuda_kernels(0, dtype), dtype, 2);
+        const auto got = fresh.step(texts, {{0, 0, beginning}, {1, beginning, 100}}, copies);
+        CHECK(std::memcmp(got[1].data(), alone[0].data(), alone[0].size() * sizeof(float)) == 0);
+      }
 }

@@ -59,10 +59,11 @@ struct Feeder {
         texts(texts),
         cache(ops.kernels(), 1, texts[0]->kv_heads, texts[0]->size, pages) {}
 
-  // piece: texts and how many tokens of each. Returns rows of [count, H * E], text after text.
+  // pieces: texts and how many tokens of each. Returns rows of [count, H * E], text after text.
   std::vector<float> feed(const std::vector<std::pair<int, int64_t>>& pieces,
                           std::vector<int64_t>& done,
-                          const std::vector<std::vector<int32_t>>& pages) {
+                          const std::vector<std::vector<int32_t>>& pages,
+                          const std::vector<PageCopy>& copies = {}) {
     const Text& one = *texts[0];
     std::vector<int32_t> starts{0}, positions, page_starts{0}, table;
     int64_t total = 0;
@@ -84,7 +85,7 @@ struct Feeder {
     const Tensor out = ops.attention_cached(
         qkv.slice(0, one.heads), qkv.slice(one.heads, one.heads + one.kv_heads),
         qkv.slice(one.heads + one.kv_heads, one.heads + 2 * one.kv_heads), cache.layer(0),
-        {starts, positions, {table, page_starts}});
+        {starts, positions, {table, page_starts, copies}});
     return test::values_of(out);
   }
 
@@ -150,9 +151,42 @@ TEST_CASE("a text may go on behind a page that was copied from another") {
     Feeder shared(rig->ops, {&a}, 4);
     done = {0};
     shared.feed({{0, 40}}, done, {{0, 1}});
-    shared.cache.copy_page(1, 3, rig->ops.stream());
-    const std::vector<float> rest = shared.feed({{0, 20}}, done, {{0, 3}});
+    const std::vector<float> rest = shared.feed({{0, 20}}, done, {{0, 3}}, {{1, 3, 8}});
     CHECK(std::equal(rest.begin(), rest.end(), all.begin() + 40 * 4 * 32));
+  }
+}
+
+TEST_CASE("a text may go on behind a page that the same call fills, whatever its part") {
+  for (const auto& rig : test::rigs())
+    for (const int64_t beginning : {33, 40, 48, 63, 64}) {
+      CAPTURE(beginning);
+      const Text a(beginning, 4, 2, 20, 3),
+          b(70, 4, 2, 20, 3);  // the same values as far as both go
+      std::vector<int64_t> done{0};
+      Feeder whole(rig->ops, {&b}, 5);
+      const std::vector<float> all = whole.feed({{0, 70}}, done, {{0, 1, 2}});
+      const auto part = static_cast<int32_t>(beginning % kPageTokens);
+      Feeder shared(rig->ops, {&a, &b}, 5);
+      done = {0, beginning};
+      const std::vector<std::vector<int32_t>> pages =
+          part > 0 ? std::vector<std::vector<int32_t>>{{0, 1}, {0, 3, 4}}
+                   : std::vector<std::vector<int32_t>>{{0, 1}, {0, 1, 4}};
+      const std::vector<float> got =
+          shared.feed({{0, beginning}, {1, 70 - beginning}}, done, pages,
+                      part > 0 ? std::vector<PageCopy>{{1, 3, part}} : std::vector<PageCopy>{});
+      CHECK(got == all);
+      rig->ops.arena().reset();
+    }
+}
+
+TEST_CASE("copies onto themselves, or of no tokens, are refused") {
+  const auto rigs = test::rigs();
+  const Text a(40, 4, 2, 20, 3);
+  for (const PageCopy& copy : {PageCopy{1, 1, 4}, PageCopy{0, 1, 0}, PageCopy{0, 1, 33}}) {
+    Feeder feeder(rigs.front()->ops, {&a}, 3);
+    std::vector<int64_t> done{0};
+    CHECK_THROWS_WITH_AS(feeder.feed({{0, 40}}, done, {{0, 1}}, {copy}),
+                         doctest::Contains("copies"), Error);
   }
 }
 

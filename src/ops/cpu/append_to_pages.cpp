@@ -22,4 +22,21 @@ void append_to_pages(const CachedAttentionArgs& a, int64_t text) {
   }
 }
 
+void copy_in_pages(const CachedAttentionArgs& a, const PageCopy& copy) {
+  const int64_t size = a.head_size, width = (size + 15) / 16 * 16,
+                page_floats = KvPages::page_floats(size);
+  for (int64_t head = 0; head < a.kv_heads; ++head) {
+    const int64_t from = (copy.from * a.kv_heads + head) * page_floats,
+                  to = (copy.to * a.kv_heads + head) * page_floats;
+    auto* k = static_cast<float*>(a.cache.k);
+    auto* v = static_cast<float*>(a.cache.v);
+    for (int64_t panel = 0; panel * 16 < copy.tokens; ++panel) {
+      const int64_t tokens = std::min<int64_t>(copy.tokens - panel * 16, 16);
+      for (int64_t c = panel * size; c < (panel + 1) * size; ++c)
+        std::copy_n(k + from + c * 16, tokens, k + to + c * 16);
+    }
+    std::copy_n(v + from, copy.tokens * width, v + to);
+  }
+}
+
 }  // namespace winnow::cpu

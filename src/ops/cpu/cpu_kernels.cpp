@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <ctime>
 #include <numeric>
 
@@ -214,6 +213,7 @@ void cached_attention(const CachedAttentionArgs& a, Stream& stream) {
     for (int64_t text = 0; text < texts; ++text) cpu::append_to_pages(a, text);
   else
     stream.pool().run(texts, [&](int64_t text, int) { cpu::append_to_pages(a, text); });
+  for (const PageCopy& copy : a.table.copies) cpu::copy_in_pages(a, copy);
 
   // Cut at whole tokens, so that a token's group shares a tile.
   const int64_t cut = std::max<int64_t>(1, kCachedRows / group) * group;
@@ -404,8 +404,6 @@ Linear pack(LinearSource source, DType dtype, Memory&) {
   return linear;
 }
 
-void copy(void* to, const void* from, int64_t bytes, Stream&) { std::memcpy(to, from, bytes); }
-
 int64_t page_bytes(int64_t head_size) {
   return KvPages::page_floats(head_size) * static_cast<int64_t>(sizeof(float));
 }
@@ -414,7 +412,6 @@ template <const Isa* (*isa)()>
 const Kernels& table() {
   static const Kernels kernels{.device = std::string("cpu ") + isa()->name,
                                .choose_tokens = cpu::choose_tokens,
-                               .copy = copy,
                                .pack = pack<isa>,
                                .page_bytes = page_bytes,
                                .linear = linear<isa>,

@@ -68,7 +68,6 @@ std::unique_ptr<Kernels> table(cuda::CudaMemory& memory, DType activations, bool
   k.begin = begin;
   k.to_host = cuda::to_host;
   k.choose_tokens = cuda::best_tokens;
-  k.copy = cuda::copy;
   k.pack = activations == DType::f32   ? cuda::pack_for<DType::f32>
            : activations == DType::f16 ? cuda::pack_for<DType::f16>
                                        : cuda::pack_for<DType::bf16>;

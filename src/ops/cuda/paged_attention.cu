@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "ops/cuda/cuda_stream.h"
+#include "ops/cuda/page_copy.h"
 #include "ops/cuda/paged_attention.h"
 #include "ops/cuda/paged_chunk.cuh"
 #include "ops/cuda/paged_plan.h"
@@ -107,7 +108,10 @@ void cached_attention(const CachedAttentionArgs& a, Stream& stream) {
   if (a.tokens == 0) return;
   const PagedPlan plan = plan_of(a, of(stream));
   const PagedArgs args = args_of(a, plan);
-  if (!a.appended) append(a, args, of(stream).queue());
+  if (!a.appended) {
+    append(a, args, of(stream).queue());
+    copy_in_pages(a.cache, a.table, a.type, of(stream));
+  }
   attend(a, args, plan, of(stream));
 }
 

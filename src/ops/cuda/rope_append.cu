@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "ops/cuda/cuda_stream.h"
+#include "ops/cuda/page_copy.h"
 #include "ops/cuda/paged_chunk.cuh"
 #include "ops/cuda/paged_plan.h"
 #include "ops/cuda/rope_append.h"
@@ -123,6 +124,7 @@ void rope_append(const RopeAppendArgs& a, Stream& stream) {
   else
     rope_append_kernel<__nv_bfloat16><<<tokens, threads, 0, s.queue()>>>(args, pages);
   check_launch("rope_append");
+  copy_in_pages(a.cache, a.table, a.type, s);
 }
 
 }  // namespace winnow::cuda

@@ -11,8 +11,8 @@ namespace winnow::cuda {
 // Whether rope_append has heads of this size: powers of two, of 8 to 32 pieces of 16 bytes.
 bool can_rope_append(int64_t head_size, DType type);
 
-// Rotates q in place, writes rotated keys, and values as they are, into their pages; the k and v
-// columns of qkv stay as they were.
+// Rotates q in place, writes rotated keys, and values as they are, into their pages, then does the
+// table's copies; the k and v columns of qkv stay as they were.
 //   The same bits as rms_norm, rope and the appending of cached_attention one after another. What
 //   is rounded where: sums of squares, the root and the two products of a norm are f32, and their
 //   result is rounded to `type`, as the norm's tensor would be; the rotation multiplies that and is

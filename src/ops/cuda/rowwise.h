@@ -23,8 +23,6 @@ void tanh(const ElementwiseArgs& a, Stream& stream);
 
 // Waits for the device.
 void to_host(const ToHostArgs& a, Stream& stream);
-// From the device's memory to the device's memory, in the queue's order.
-void copy(void* to, const void* from, int64_t bytes, Stream& stream);
 
 // The norms' 8-bit copies (Tensor::Eighths) are of the rounded values: the bits of quantize_rows.
 // scale = max |x| / 448 over 128 columns, 1 where they are all 0. They want f16 or bf16, dense rows

@@ -1,4 +1,4 @@
-// From the GPU to the process, and within the GPU.
+// From the GPU to the process.
 #include <cstring>
 
 #include "ops/cuda/cuda_stream.h"
@@ -40,13 +40,6 @@ void to_host(const ToHostArgs& a, Stream& stream) {
         "to_host: cudaMemcpyAsync");
   gpu.wait();
   std::memcpy(a.out, landing, static_cast<size_t>(bytes));
-}
-
-void copy(void* to, const void* from, int64_t bytes, Stream& stream) {
-  if (bytes == 0) return;
-  check(cudaMemcpyAsync(to, from, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice,
-                        of(stream).queue()),
-        "copy: cudaMemcpyAsync");
 }
 
 }  // namespace winnow::cuda
