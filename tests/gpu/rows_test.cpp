@@ -249,7 +249,7 @@ TEST_CASE("the GPU's normalize_rows makes unit rows, and leaves a row of zeros a
     }
 }
 
-TEST_CASE("to_host widens rows exactly, and copy copies") {
+TEST_CASE("to_host widens rows exactly") {
   GpuRig* rig = gpu_rig();
   if (!rig) return;
   for (const DType type : kTypes)
@@ -258,14 +258,11 @@ TEST_CASE("to_host widens rows exactly, and copy copies") {
       CAPTURE(type);
       CAPTURE(cols);
       const Array x(*rig, type, random_values(rows * stride, 1));
-      Array copied(*rig, type, rows * stride);
-      cuda::copy(copied.data(), x.data(), x.bytes(), rig->stream);
       std::vector<float> got(rows * cols, -1.0f);
-      cuda::to_host({copied.data(), stride, type, got.data(), rows, cols}, rig->stream);
+      cuda::to_host({x.data(), stride, type, got.data(), rows, cols}, rig->stream);
       int64_t differ = 0;
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t c = 0; c < cols; ++c) differ += got[r * cols + c] != x.rounded[r * stride + c];
       CHECK(differ == 0);
-      CHECK(copied.raw() == x.raw());
     }
 }

@@ -63,17 +63,6 @@ std::span<const AttentionTile> attention_tiles(std::span<const int32_t> q_starts
   return list.tiles;
 }
 
-void allow_shared_memory(const void* kernel, int bytes) {
-  thread_local std::vector<std::pair<int, const void*>> allowed;  // a GPU and a kernel
-  int device = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
-  const std::pair<int, const void*> here(device, kernel);
-  if (std::ranges::find(allowed, here) != allowed.end()) return;
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
-        "cudaFuncSetAttribute");
-  allowed.push_back(here);
-}
-
 void attention(const AttentionArgs& args, Stream& stream) {
   if (args.head_size < 1 || args.head_size > 256)
     fail(Code::kUnsupported, "attention: want a head size of 1 to 256, got ", args.head_size);

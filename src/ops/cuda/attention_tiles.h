@@ -47,7 +47,4 @@ int attention_wgmma_height(int64_t head_size);
 void attention_wgmma(const AttentionArgs& args, const AttentionTile* tiles, int64_t count,
                      int processors, cudaStream_t queue);
 
-// Lets a kernel have that much shared memory a block on the thread's GPU.
-void allow_shared_memory(const void* kernel, int bytes);
-
 }  // namespace winnow::cuda

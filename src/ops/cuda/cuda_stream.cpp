@@ -101,4 +101,15 @@ void* CudaStream::landing(int64_t bytes) {
   return landing_;
 }
 
+void allow_shared_memory(const void* kernel, int bytes) {
+  thread_local std::vector<std::pair<int, const void*>> allowed;  // a GPU and a kernel
+  int device = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  const std::pair<int, const void*> here(device, kernel);
+  if (std::ranges::find(allowed, here) != allowed.end()) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
+        "cudaFuncSetAttribute");
+  allowed.push_back(here);
+}
+
 }  // namespace winnow::cuda

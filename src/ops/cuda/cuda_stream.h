@@ -71,6 +71,10 @@ void check(cudaError_t status, const char* call);
 // After a launch.
 inline void check_launch(const char* kernel) { check(cudaGetLastError(), kernel); }
 
+// Before a launch with more than 48 KiB of shared memory: leave for the kernel to have so many
+// bytes on the thread's GPU, which is asked for once. Throws as check does.
+void allow_shared_memory(const void* kernel, int bytes);
+
 inline CudaStream& of(Stream& stream) { return static_cast<CudaStream&>(stream); }
 
 }  // namespace winnow::cuda

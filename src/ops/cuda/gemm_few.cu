@@ -8,7 +8,7 @@
 // gated 2.59, 4608 x 3584 2.41; 1536 x 8960 1.74 (15.9 us; tiles of wgmma 23), bound by the chain.
 #include <algorithm>
 
-#include "base/error.h"
+#include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/epilogue.cuh"
 #include "ops/cuda/gemm_few.h"
 #include "ops/cuda/hopper.cuh"
@@ -152,10 +152,7 @@ template <typename T>
 void launch(const GemmArgs& a, cudaStream_t queue) {
   using R = Room;
   const auto kernel = few_kernel<T>;
-  // Each time: it holds for one GPU.
-  const cudaError_t prepared =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, R::kBytes);
-  if (prepared != cudaSuccess) fail(Code::kInternal, "gemm: ", cudaGetErrorString(prepared));
+  allow_shared_memory(reinterpret_cast<const void*>(kernel), R::kBytes);
   int device = 0, processors = 0;
   cudaGetDevice(&device);
   cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
@@ -173,9 +170,7 @@ void launch(const GemmArgs& a, cudaStream_t queue) {
   config.numAttrs = 1;
   const CUtensorMap x = panels_of(a.x, a.type, a.m, a.k, a.x_stride, kTokens, kPanels);
   const CUtensorMap w = panels_of(a.w, a.type, a.n, a.k, a.k, kOutputs, kPanels);
-  const cudaError_t error =
-      cudaLaunchKernelEx(&config, kernel, x, w, slices, groups, epilogue_of(a));
-  if (error != cudaSuccess) fail(Code::kInternal, "gemm: ", cudaGetErrorString(error));
+  check(cudaLaunchKernelEx(&config, kernel, x, w, slices, groups, epilogue_of(a)), "gemm");
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 // bank twice.
 #include <algorithm>
 
-#include "base/error.h"
+#include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/epilogue.cuh"
 #include "ops/cuda/gemm_mma.h"
 #include "ops/cuda/mma.cuh"
@@ -103,17 +103,13 @@ void launch(const GemmArgs& a, cudaStream_t stream) {
   constexpr int kBytes = kStages * (kRows + kCols) * 64;
   const auto kernel = mma_kernel<T, kHigh, kWide, kDown, kAcross, kStages>;
   if constexpr (kBytes > 48 * 1024)
-    if (const cudaError_t error =
-            cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes);
-        error != cudaSuccess)
-      fail(Code::kInternal, "gemm: ", cudaGetErrorString(error));
+    allow_shared_memory(reinterpret_cast<const void*>(kernel), kBytes);
   const int m_tiles = static_cast<int>((a.m + kRows - 1) / kRows);
   const int n_tiles = static_cast<int>((a.n + kCols - 1) / kCols);
   kernel<<<m_tiles * n_tiles, 32 * kDown * kAcross, kBytes, stream>>>(
       static_cast<const T*>(a.x), a.x_stride, static_cast<const T*>(a.w), static_cast<int>(a.k),
       m_tiles, n_tiles, epilogue_of(a));
-  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess)
-    fail(Code::kInternal, "gemm: ", cudaGetErrorString(error));
+  check_launch("gemm");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "base/error.h"
+#include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/epilogue.cuh"
 #include "ops/cuda/gemm_plain.h"
 
@@ -86,8 +87,7 @@ void gemm_plain(const GemmArgs& a, cudaStream_t stream) {
     plain_kernel<__half><<<grid, 256, 0, stream>>>(a);
   else
     plain_kernel<__nv_bfloat16><<<grid, 256, 0, stream>>>(a);
-  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess)
-    fail(Code::kInternal, "gemm: ", cudaGetErrorString(error));
+  check_launch("gemm");
 }
 
 }  // namespace winnow::cuda

@@ -18,6 +18,7 @@
 #include <array>
 
 #include "base/error.h"
+#include "ops/cuda/cuda_stream.h"
 #include "ops/cuda/epilogue.cuh"
 #include "ops/cuda/gemm.h"
 #include "ops/cuda/gemm_few.h"
@@ -432,18 +433,14 @@ __global__ void __launch_bounds__((kRows / 64 + 1) * 128, 1)
 
 // ------------------------------------------------------------------------------------------ host
 
-void check(cudaError_t error, const char* what) {
-  if (error != cudaSuccess) fail(Code::kInternal, "gemm: ", what, ": ", cudaGetErrorString(error));
-}
-
 int slices_of(const GemmArgs& a) {
   return static_cast<int>((a.k * size_of(a.type) + kLineBytes - 1) / kLineBytes);
 }
 
 int attribute_of(cudaDeviceAttr attribute) {
   int device = 0, value = 0;
-  check(cudaGetDevice(&device), "device");
-  check(cudaDeviceGetAttribute(&value, attribute, device), "attribute");
+  check(cudaGetDevice(&device), "gemm: cudaGetDevice");
+  check(cudaDeviceGetAttribute(&value, attribute, device), "gemm: cudaDeviceGetAttribute");
   return value;
 }
 int multiprocessors() { return attribute_of(cudaDevAttrMultiProcessorCount); }
@@ -470,15 +467,7 @@ using Kernel = void (*)(CUtensorMap, CUtensorMap, CUtensorMap, Walk, Epilogue, b
 template <typename In, typename T, int kRows, int kCols, int kStages, int kCluster, Ending kEnding>
 Kernel prepared() {
   const auto kernel = gemm_kernel<In, T, kRows, kCols, kStages, kCluster, kEnding>;
-  thread_local uint64_t done = 0;  // a bit a GPU: what is allowed holds for one
-  int device = 0;
-  check(cudaGetDevice(&device), "cudaGetDevice");
-  if ((done >> device & 1) == 0) {
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               Ring<kRows, kCols, kStages>::kBytes),
-          "shared memory");
-    done |= uint64_t{1} << device;
-  }
+  allow_shared_memory(reinterpret_cast<const void*>(kernel), Ring<kRows, kCols, kStages>::kBytes);
   return kernel;
 }
 
@@ -531,7 +520,7 @@ void launch(const GemmArgs& a, cudaStream_t stream) {
   attributes[1].val.clusterDim = {kCluster, 1, 1};
   config.attrs = attributes;
   config.numAttrs = kCluster > 1 ? 2 : 1;
-  check(cudaLaunchKernelEx(&config, kernel, x, w, residual, walk, e, staged), "launch");
+  check(cudaLaunchKernelEx(&config, kernel, x, w, residual, walk, e, staged), "gemm");
 }
 
 using Launch = void (*)(const GemmArgs&, cudaStream_t);

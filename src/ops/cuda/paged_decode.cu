@@ -235,10 +235,7 @@ template <typename T, int E, bool kEight>
 void decode(const PagedArgs& args, const PagedRun* runs, int count, const PagedParts& parts,
             cudaStream_t queue) {
   constexpr int kBytes = kSharedBytes<E, kEight>;
-  // Each time: it holds for one GPU.
-  check(cudaFuncSetAttribute(decode_kernel<T, E, kEight>,
-                             cudaFuncAttributeMaxDynamicSharedMemorySize, kBytes),
-        "cudaFuncSetAttribute");
+  allow_shared_memory(reinterpret_cast<const void*>(decode_kernel<T, E, kEight>), kBytes);
   decode_kernel<T, E, kEight>
       <<<count * args.kv_heads, kWarps * 32, kBytes, queue>>>(args, runs, parts);
   check_launch("paged_decode");

@@ -198,10 +198,7 @@ __global__ void __launch_bounds__(F::kThreads, F::kBlocks)
 template <typename T, int E, typename F>
 void launch(const PagedArgs& args, const PagedTile* tiles, int count, cudaStream_t queue) {
   constexpr int kBytes = kSharedBytes<E, F>;
-  // Each time: it holds for one GPU.
-  check(cudaFuncSetAttribute(prefill_kernel<T, E, F>, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             kBytes),
-        "cudaFuncSetAttribute");
+  allow_shared_memory(reinterpret_cast<const void*>(prefill_kernel<T, E, F>), kBytes);
   prefill_kernel<T, E, F><<<count * args.kv_heads, F::kThreads, kBytes, queue>>>(args, tiles);
   check_launch("paged_prefill");
 }
