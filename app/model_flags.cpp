@@ -53,8 +53,10 @@ void add_model_flags(CLI::App& command, ModelFlags& flags, const std::string& fa
 
 void add_compute_flags(CLI::App& command, ComputeFlags& flags) {
   command
-      .add_option("--device", flags.device,
-                  "cpu, cuda (every GPU), cuda:0, cuda:0,1 ...; auto: GPUs where there are any")
+      .add_option(
+          "--device", flags.device,
+          "cpu, cuda (every GPU), cuda:0, cuda:0,1 ...; auto: GPUs where there are any, for "
+          "int8 the CPU")
       ->type_name("DEVICE");
   command
       .add_option(

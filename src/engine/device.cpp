@@ -37,7 +37,8 @@ DType gpu_dtype(const std::string& wish, bool decoder) {
   if (wish == "f8") return DType::f8_e4m3;
   const std::optional<DType> named = dtype_named(wish);
   require(named == DType::f32 || named == DType::f16 || named == DType::bf16,
-          "dtype: want auto, f32, f16, bf16 or f8 on a GPU, got ", wish);
+          "dtype: want auto, f32, f16, bf16 or f8 on a GPU, got ", wish,
+          wish == "int8" ? ", which is for a CPU" : "");
   return *named;
 }
 
@@ -84,13 +85,19 @@ std::string Device::name() const {
   return out;
 }
 
-Device choose_device(const EngineOptions& options, bool decoder, bool eight_bit) {
+bool for_gpus(const EngineOptions& options, int gpus) {
   const std::string& wish = options.device;
-  if (wish == "cpu" || (wish == "auto" && cuda_devices().count == 0))
-    return on_cpu(options, eight_bit);
-  require(wish == "auto" || wish == "cuda" || wish.starts_with("cuda:"),
+  if (wish == "auto") return gpus > 0 && options.dtype != "int8";
+  require(wish == "cpu" || wish == "cuda" || wish.starts_with("cuda:"),
           "device: want auto, cpu, cuda or cuda:N, got ", wish);
-  return on_gpus(options, wish == "auto" ? "cuda" : wish, decoder);
+  return wish != "cpu";
+}
+
+Device choose_device(const EngineOptions& options, bool decoder, bool eight_bit) {
+  // Only "auto" has to ask the driver.
+  const bool automatic = options.device == "auto";
+  if (!for_gpus(options, automatic ? cuda_devices().count : 0)) return on_cpu(options, eight_bit);
+  return on_gpus(options, automatic ? "cuda" : options.device, decoder);
 }
 
 }  // namespace winnow

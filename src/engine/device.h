@@ -21,6 +21,10 @@ struct Device {
   std::string name() const;  // "cuda:0 NVIDIA H200, cuda:1 NVIDIA H200"
 };
 
+// Whether that wish is for GPUs, of which there are `gpus`. "auto" is for them where there are any,
+// but for int8, which is the CPU's. Throws kInvalidArgument for a device that is none.
+bool for_gpus(const EngineOptions& options, int gpus);
+
 // decoder, eight_bit: what "auto" depends on: the model's kind, and whether the file's weights are
 // 8-bit. Sets each GPU's memory limit. Throws kUnsupported naming the GPU or what is missing,
 // kInvalidArgument for a device or dtype that is none, or not the device's.

@@ -25,7 +25,7 @@ struct EngineOptions {
   std::string folder;  // the model's files
   std::string name;    // the name it is served by; empty: the folder's last part
   // "cpu", "cuda": every GPU, "cuda:0" or "cuda:0,2": those, a replica each; "auto": GPUs where
-  // there are any that can be used, else the CPU.
+  // there are any that can be used, else the CPU, and for int8 the CPU.
   std::string device = "auto";
   // "f32"; on a CPU "int8"; on GPUs "f16", "bf16", "f8"; "auto": on a CPU int8 where the file's
   // weights are, else f32; on GPUs bf16 for decoders, else f16.
