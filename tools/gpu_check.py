@@ -5,6 +5,7 @@ a machine which is taken away leaves what was measured.
 
   tools/gpu_check.sh                                   everything, with the programs of build/cuda
   tools/gpu_check.sh --only tests,xlmr-large --build DIR --out result.json
+  tools/gpu_check.sh --total 580 --resume              as many steps as surely fit; again: the next ones, into the same file
 
 The programs come from a build folder, or from a flat folder that holds winnow and the test programs. Checkpoints with
 random weights, the pairs, and the rival are made by hf_baseline.py, which --baseline (or BASELINE) names; its Python
@@ -22,6 +23,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -80,12 +82,18 @@ STEPS = [
          stretch=1.5, seconds=6),
 ]
 ORDER = ["tests", "memcheck", "racecheck", *[s.name for s in STEPS], "shared-prefix", "http", "qwen-7b-decode", "two-gpus"]
-# Seconds each may take, where --limit does not say; checkpoints and the rival's compiling included.
-LIMITS = {"tests": 300, "memcheck": 240, "racecheck": 240, "http": 240, "qwen-7b-decode": 420}
+# Seconds each may take, where --limit does not say; checkpoints and the rival's compiling included (of XLM-R-large 80 s).
+LIMITS = {"tests": 300, "memcheck": 240, "racecheck": 240, "xlmr-large": 200, "xlmr-large-f8": 200, "xlmr-large-512": 200,
+          "xlmr-base": 150, "minilm-l6": 120, "bge-small-zh": 120, "qwen-1.5b-yes-no": 240, "one-pair-512": 90,
+          "shared-prefix": 150, "http": 240, "qwen-7b-decode": 420, "two-gpus": 150}
 
 
 class Failed(Exception):
     """A step cannot be done; the others go on."""
+
+    def __init__(self, why, output=""):
+        super().__init__(why)
+        self.output = output  # what the program had printed by then
 
 
 class Check:
@@ -94,6 +102,8 @@ class Check:
         self.work = pathlib.Path(args.work)
         self.work.mkdir(parents=True, exist_ok=True)
         self.out = {"machine": machine(args.commit), "rows": []}
+        if args.resume and pathlib.Path(args.out).is_file():
+            self.out["rows"] = json.loads(pathlib.Path(args.out).read_text())["rows"]
         self.rivals = {}
 
     # ---- running programs, within the step's time --------------------------------------------------------------------
@@ -107,16 +117,26 @@ class Check:
     def run(self, command, env=None, check=True):
         """Its stdout; the process and its children end with the step's time."""
         print("$ " + " ".join(map(str, command)), file=sys.stderr, flush=True)
-        process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   env={**os.environ, **(env or {})}, start_new_session=True)
-        try:
-            out, err = process.communicate(timeout=self.left())
-        except subprocess.TimeoutExpired as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise Failed(f"{pathlib.Path(str(command[0])).name} {command[1] if len(command) > 1 else ''}: out of time") from error
+        name = pathlib.Path(str(command[0])).name
+        # Files, not pipes: a worker that outlives its program would hold a pipe open.
+        with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+            process = subprocess.Popen(list(map(str, command)), stdout=out, stderr=err, env={**os.environ, **(env or {})},
+                                       start_new_session=True)
+            try:
+                process.wait(self.left())
+                late = False
+            except subprocess.TimeoutExpired:
+                late = True
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            out.seek(0), err.seek(0)
+            out, err = out.read(), err.read()
+        if late:
+            raise Failed(f"{name} {command[1] if len(command) > 1 else ''}: out of time", out)
         if check and process.returncode:
-            raise Failed(f"{pathlib.Path(str(command[0])).name}: exit code {process.returncode}: {(err or out)[-800:]}")
+            raise Failed(f"{name}: exit code {process.returncode}: {(err or out)[-800:]}", out)
         return out if check else (process.returncode, out + err)
 
     def program(self, name):
@@ -173,15 +193,17 @@ class Check:
         return out
 
     def rival(self, step, folder):
-        """hf_baseline.py's lines; the same run of two rows is made once."""
+        """hf_baseline.py's lines; the same run of two rows is made once. One that fails leaves those that it printed."""
         key = (step.shape, step.rival, step.long, step.rival_dtype)
         if key not in self.rivals:
             text = self.baseline("run", folder, "--pairs", self.pairs(step.long), "--count", self.args.count, "--impl",
                                  step.rival, "--batch", "32,128", "--dtype", step.rival_dtype)
-            self.rivals[key] = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+            self.rivals[key] = objects(text)
         return self.rivals[key]
 
-    def row(self, step):
+    # Each step writes into its row as it goes: what was measured before a failure stays.
+
+    def shape_row(self, row, step):
         folder = self.checkpoint(step.shape, step.tokenizer)
         arguments = [*step.ours, "--device", self.args.device, "--seconds", step.seconds]
         if step.measure != "p50":
@@ -191,26 +213,31 @@ class Check:
             prompt.write_text(json.dumps(PROMPT))
             arguments += ["--prompt-file", prompt]
         ours = self.bench(folder, *arguments)
-        row = {"matrix_tflops": ours["matrix_rate"]["tflops"], "winnow": ours["lines"]}
+        counted = ours["throughput"][step.input]
+        row.update(matrix_tflops=ours["matrix_rate"]["tflops"], winnow=ours["lines"])
+        if step.measure == "ratio":
+            row.update(unit="pairs/s", ours=counted["per_s"])
+        elif step.measure == "share":
+            row.update(unit="share of the 8192^3 rate", ours=counted["share_of_matrix_rate"])
+        else:
+            row.update(unit="ms, p50", ours=ours["latency"][1]["p50_ms"])
         best = None
         if step.rival:
-            lines = self.rival(step, folder)
+            try:
+                lines = self.rival(step, folder)
+            except Failed as failed:
+                row.update(rival_lines=objects(failed.output))
+                raise
             best = max((line for line in lines if "pairs_per_s" in line), key=lambda line: line["pairs_per_s"], default=None)
             row.update(rival_lines=lines, rival_gemm8192_tflops=lines[0].get("gemm8192_bf16_tflops"))
-        counted = ours["throughput"][step.input]
         if step.measure == "ratio":
             if not best:
                 raise Failed("the rival printed no rate")
-            row.update(unit="pairs/s", ours=counted["per_s"], rival=best["pairs_per_s"],
-                       ratio=counted["per_s"] / best["pairs_per_s"])
-        elif step.measure == "share":
-            row.update(unit="share of the 8192^3 rate", ours=counted["share_of_matrix_rate"],
-                       rival=best and best["share_of_gemm8192"])
-            if best and row["ours"] is not None:
+            row.update(rival=best["pairs_per_s"], ratio=row["ours"] / best["pairs_per_s"])
+        elif step.measure == "share" and best:
+            row.update(rival=best["share_of_gemm8192"])
+            if row["ours"] is not None:
                 row["ratio"] = row["ours"] / best["share_of_gemm8192"]
-        else:
-            row.update(unit="ms, p50", ours=ours["latency"][1]["p50_ms"])
-        return row
 
     # ---- the other steps ---------------------------------------------------------------------------------------------
 
@@ -226,69 +253,77 @@ class Check:
                 failed.append(program.name)
         return {"ok": not failed, "failed": failed, "cases": dict(total), "programs": sorted(output), "output": output}
 
-    def tests(self):
-        return self.cases()
+    def tests(self, row):
+        row.update(self.cases())
 
     def sanitizer(self, tool):
         return self.cases("compute-sanitizer", "--tool", tool, "--error-exitcode", "9",
                           after=[f"--test-case={self.args.sanitizer_cases}"])
 
-    def memcheck(self):
-        return self.sanitizer("memcheck")
+    def memcheck(self, row):
+        row.update(self.sanitizer("memcheck"))
 
-    def racecheck(self):
-        return self.sanitizer("racecheck")
+    def racecheck(self, row):
+        row.update(self.sanitizer("racecheck"))
 
-    def shared_prefix(self):
-        folder = self.checkpoint("qwen2.5-1.5b", "qwen2.5")
-        lines = [json.loads(line) for line in self.run([self.program("bench_prefix"), folder, "0", self.args.device]).splitlines()]
-        worst = min(line["share"] for line in lines)
-        return {"unit": "gain by the gain that counting promises", "ours": worst, "reach": 0.95, "winnow": lines}
+    def shared_prefix(self, row):
+        row.update(unit="gain by the gain that counting promises", reach=0.95)
+        program, folder = self.program("bench_prefix"), self.checkpoint("qwen2.5-1.5b", "qwen2.5")
+        try:
+            row["winnow"] = objects(self.run([program, folder, "0", self.args.device]))
+        except Failed as failed:
+            row["winnow"] = objects(failed.output)
+            raise
+        row["ours"] = min(line["share"] for line in row["winnow"])
 
-    def http(self):
+    def http(self, row):
         """winnow serve under http_rerank.py; the rival is whatever RIVAL_URL serves, if anything does."""
         folder, pairs = self.checkpoint("xlmr-large", "xlm-roberta"), self.pairs()
         load = pathlib.Path(self.args.baseline) / "http_rerank.py"
 
         def ask(url, *more):
             text = self.run([self.args.python, load, url, "--shape", "jina", "--pairs", pairs, *more])
-            return {line["clients"]: line for line in map(json.loads, text.splitlines())}
+            return {line["clients"]: line for line in objects(text)}
+        row.update(unit="pairs/s at 32 clients; p50_ms of one", reach=3.5, stretch=4, reach_p50_ms=40, stretch_p50_ms=30)
         port = free_port()
         with server([self.program("winnow"), "serve", "-m", f"model={folder}", "--port", port, "--dtype", "f16", "--device",
                      self.args.device], f"http://127.0.0.1:{port}/health", self.left()):
             ours = ask(f"http://127.0.0.1:{port}", "--route", "/v1/rerank")
-        row = {"unit": "pairs/s at 32 clients; p50_ms of one", "ours": ours[32]["pairs_per_s"], "p50_ms": ours[1]["p50_ms"],
-               "winnow": list(ours.values()), "reach": 3.5, "stretch": 4, "reach_p50_ms": 40, "stretch_p50_ms": 30}
+        row.update(winnow=list(ours.values()), ours=ours[32]["pairs_per_s"], p50_ms=ours[1]["p50_ms"])
         if url := os.environ.get("RIVAL_URL"):
             rival = ask(url)
             row.update(rival=rival[32]["pairs_per_s"], ratio=row["ours"] / rival[32]["pairs_per_s"],
                        rival_lines=list(rival.values()))
-        return row
 
-    def qwen_7b_decode(self):
+    def qwen_7b_decode(self, row):
         """Decoding at 1k tokens against what the step's bytes take at the GPU's own copy rate."""
         folder = self.checkpoint("qwen2.5-7b", "qwen2.5")
         config = json.loads((folder / "config.json").read_text())
         copy = float(self.run([self.args.python, "-c", COPY_RATE])) * 1e9
         kv_token = 2 * 2 * config["num_hidden_layers"] * config["num_key_value_heads"] * (
             config["hidden_size"] // config["num_attention_heads"])
-        row = {"unit": "share of the byte roofline", "copy_gb_per_s": copy / 1e9, "reach": {"1": 0.85, "256": 0.8},
-               "stretch": {"1": 0.9, "256": 0.85}, "ours": {}, "winnow": []}
+        row.update({"unit": "share of the byte roofline", "copy_gb_per_s": copy / 1e9, "reach": {"1": 0.85, "256": 0.8},
+                    "stretch": {"1": 0.9, "256": 0.85}, "ours": {}, "winnow": []})
         for streams in (1, 256):
             result = self.bench(folder, "--dtype", "bf16", "--device", self.args.device, "--tokens", "1024", "--concurrency",
                                 streams, "--seconds", 16, "--kv-cache", "40G")
+            row["winnow"] += result["lines"]
             line = result["decode"][streams]
             embedding = 2 * config["vocab_size"] * config["hidden_size"]  # a row of it is read, not all
             step_bytes = result["model"]["weight_bytes"] - embedding + line["running"] * (line["context"]) * kv_token
             row["ours"][str(streams)] = line["tokens_per_s_a_stream"] * step_bytes / copy
-            row["winnow"] += result["lines"]
-        return row
 
-    def two_gpus(self):
-        folder = self.checkpoint("xlmr-large", "xlm-roberta")
-        rates = [self.bench(folder, "--dtype", "f16", "--pairs", self.pairs(), "--device", device, "--seconds", 12, "--concurrency", 8)
-                 ["throughput"]["text"]["per_s"] for device in ("cuda:0", "cuda:0,1")]
-        return {"unit": "two GPUs over one", "ours": rates[1] / rates[0], "rates": rates, "reach": 1.95}
+    def two_gpus(self, row):
+        row.update(unit="two GPUs over one", reach=1.95, rates=[], winnow=[])
+        if len(self.out["machine"]["gpus"]) == 1:
+            raise Failed("want two GPUs, got one")
+        folder, pairs = self.checkpoint("xlmr-large", "xlm-roberta"), self.pairs()
+        for device in ("cuda:0", "cuda:0,1"):
+            result = self.bench(folder, "--dtype", "f16", "--pairs", pairs, "--max-length", 512, "--device", device, "--seconds",
+                                12, "--concurrency", 8)
+            row["winnow"] += result["lines"]
+            row["rates"].append(result["throughput"]["text"]["per_s"])
+        row["ours"] = row["rates"][1] / row["rates"][0]
 
     # ---- all of it ---------------------------------------------------------------------------------------------------
 
@@ -298,21 +333,30 @@ class Check:
         part.write_text(json.dumps(self.out, indent=1) + "\n")
         part.replace(path)
 
+    def limit(self, name):
+        return self.args.limit.get(name, self.args.limit.get("", LIMITS[name]))
+
+    def done(self, name):
+        return any(row["row"] == name and row["ok"] for row in self.out["rows"])
+
     def step(self, name):
         begin = time.monotonic()
-        self.deadline = begin + (self.args.limit or LIMITS.get(name, 300))
+        self.deadline = begin + self.limit(name)
         row = {"row": name}
         try:
             spec = next((s for s in STEPS if s.name == name), None)
             if spec:
-                row.update(reach=spec.reach, stretch=spec.stretch, **self.row(spec))
+                row.update(reach=spec.reach, stretch=spec.stretch)
+                self.shape_row(row, spec)
             else:
-                row.update(getattr(self, name.replace("-", "_"))())
-        except (Failed, OSError, KeyError, ValueError, IndexError) as error:
-            row.update(ok=False, error=f"{type(error).__name__}: {error}" if not isinstance(error, Failed) else str(error))
+                getattr(self, name.replace("-", "_"))(row)
+        except Failed as failed:
+            row.update(ok=False, error=str(failed))
+        except Exception as error:  # whatever it is, the other steps go on
+            row.update(ok=False, error=f"{type(error).__name__}: {error}")
         row.setdefault("ok", True)
         row.update(took_s=round(time.monotonic() - begin, 1), clocks=clocks())
-        self.out["rows"].append(row)
+        self.out["rows"] = [r for r in self.out["rows"] if r["row"] != name] + [row]
         self.write()
         say = {k: row[k] for k in ("row", "ok", "ours", "rival", "ratio", "reach", "unit", "error", "failed", "took_s") if k in row}
         print(json.dumps(say), flush=True)
@@ -339,6 +383,15 @@ def server(command, health, seconds):
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+def objects(text):
+    """The JSON objects among the lines; the last may have been cut off."""
+    out = []
+    for line in text.splitlines():
+        with contextlib.suppress(ValueError):
+            out += [json.loads(line)] if line.startswith("{") else []
+    return out
 
 
 def free_port():
@@ -368,14 +421,32 @@ def machine(commit):
             "cpus": os.cpu_count(), "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
 
 
+def limits(text):
+    """"110,xlmr-large=200" as seconds by step; of all others by "". """
+    out = {}
+    for part in text.split(","):
+        name, _, seconds = part.rpartition("=")
+        if name and name not in ORDER:
+            raise argparse.ArgumentTypeError(f"no such step: {name}")
+        try:
+            out[name] = float(seconds)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"want seconds, got {seconds}") from error
+    return out
+
+
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a program that runs ends with this one
     shared = pathlib.Path(os.environ.get("WINNOW_SHARED", ROOT.parent / "shared"))
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--build", default=ROOT / "build" / "cuda", help="the build folder, or a flat folder of programs")
     p.add_argument("--out", default="gpu_check.json")
     p.add_argument("--only", help="steps, with commas: " + ", ".join(ORDER))
     p.add_argument("--skip", default="", help="steps that are left out")
-    p.add_argument("--limit", type=float, help="seconds for each step; without it as long as each usually needs")
+    p.add_argument("--limit", type=limits, default={}, metavar="S,STEP=S",
+                   help="seconds for each step, and for named ones; without it as long as each usually needs")
+    p.add_argument("--total", type=float, help="seconds for all: a step whose limit does not fit into what is left is not begun")
+    p.add_argument("--resume", action="store_true", help="keep the rows of the file --out; steps done there are not done again")
     p.add_argument("--device", default="cuda:0")
     p.add_argument("--work", default=ROOT / ".cache" / "gpu_check", help="for checkpoints and pairs, tens of GB for all")
     p.add_argument("--baseline", default=os.environ.get("BASELINE", shared / "bench"), help="the folder of hf_baseline.py")
@@ -390,9 +461,17 @@ def main():
     if unknown := [n for n in [*names, *filter(None, args.skip.split(","))] if n not in ORDER]:
         p.error(f"no such step: {', '.join(unknown)}; there are {', '.join(ORDER)}")
     check = Check(args)
-    ok = [check.step(name) for name in names if name not in args.skip.split(",")]
+    names = [name for name in names if name not in args.skip.split(",") and not (args.resume and check.done(name))]
+    end = time.monotonic() + args.total if args.total else float("inf")
+    ok, left = [], []
+    for name in names:
+        fits = time.monotonic() + check.limit(name) <= end
+        ok += [check.step(name)] if fits else []
+        left += [] if fits else [name]
+    if left:
+        print(f"no time for {','.join(left)}: call again with --resume")
     print(f"{sum(ok)} of {len(ok)} steps done; {args.out}")
-    sys.exit(0 if ok and all(ok) else 1)
+    sys.exit(0 if (ok or args.resume) and all(ok) and not left else 1)
 
 
 if __name__ == "__main__":
