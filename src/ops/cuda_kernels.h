@@ -17,9 +17,10 @@ struct CudaDevices {
 };
 CudaDevices cuda_devices();
 
-// The table of one GPU; lives for ever. activations: f32 (for checking), f16 or bf16. Throws
-// kUnsupported saying what is missing: CUDA in this build, a driver, a GPU of this number.
-// eighths: norms give a copy in 8 bits, for models of f8 weights.
+// The table of one GPU; lives for ever. The first one of a GPU tests its products for some tens of
+// milliseconds, and says on stderr which kernels are left out. activations: f32 (for checking), f16
+// or bf16. Throws kUnsupported saying what is missing: CUDA in this build, a driver, a GPU of this
+// number. eighths: norms give a copy in 8 bits, for models of f8 weights.
 const Kernels& cuda_kernels(int ordinal, DType activations, bool eighths = false);
 
 // Memory that winnow takes of one GPU: at most `bytes` (0: as much as there is), and what it has.

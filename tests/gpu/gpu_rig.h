@@ -32,7 +32,7 @@ inline GpuRig* gpu_rig() {
     try {
       return std::make_unique<GpuRig>();
     } catch (const Error& error) {
-      MESSAGE("skipped: " << error.what());
+      MESSAGE("skipped: " << std::string(error.what()));
       return nullptr;
     }
   }();

@@ -2,6 +2,7 @@
 #include "ops/cuda_kernels.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -10,6 +11,7 @@
 #include "ops/cuda/attention.h"
 #include "ops/cuda/cuda_memory.h"
 #include "ops/cuda/cuda_stream.h"
+#include "ops/cuda/gemm_self_test.h"
 #include "ops/cuda/linear.h"
 #include "ops/cuda/matrix_rate.h"
 #include "ops/cuda/pack.h"
@@ -26,6 +28,7 @@ namespace {
 constexpr int64_t kStepTokens = 16896;
 
 struct Place {
+  std::vector<cuda::GemmVerdict> products;  // the self test's
   std::unique_ptr<cuda::CudaMemory> memory;
   std::map<std::pair<DType, bool>, std::unique_ptr<Kernels>> tables;
 };
@@ -40,11 +43,35 @@ Places& places() {
   return *all;
 }
 
+// The GPU, once its products have been tested; what they cannot do is said on stderr.
+std::unique_ptr<cuda::CudaMemory> tested(int ordinal, std::vector<cuda::GemmVerdict>& products) {
+  cuda::Gpu gpu = cuda::find_gpu(ordinal);
+  products = cuda::test_products(gpu);
+  for (const cuda::GemmVerdict& verdict : products)
+    (verdict.type == DType::bf16  ? gpu.left_out.bf16
+     : verdict.type == DType::f16 ? gpu.left_out.f16
+                                  : gpu.left_out.f8) = verdict.without;
+  for (const std::string& warning : cuda::warnings_of(products))
+    std::fprintf(stderr, "cuda:%d %s: %s\n", ordinal, gpu.name.c_str(), warning.c_str());
+  return std::make_unique<cuda::CudaMemory>(gpu);
+}
+
 // Under the lock.
 Place& place_of(Places& all, int ordinal) {
   Place& place = all.by_ordinal[ordinal];
-  if (!place.memory) place.memory = std::make_unique<cuda::CudaMemory>(cuda::find_gpu(ordinal));
+  if (!place.memory) place.memory = tested(ordinal, place.products);
   return place;
+}
+
+// The self test for `winnow doctor`, which also reports on a GPU that has no memory left.
+std::string products_report(int ordinal) {
+  Places& all = places();
+  std::lock_guard lock(all.mutex);
+  try {
+    return cuda::report_of(place_of(all, ordinal).products);
+  } catch (const Error& error) {
+    return cat("not done: ", error.what());
+  }
 }
 
 std::unique_ptr<Stream> make_stream(ThreadPool& pool, Memory& memory) {
@@ -156,6 +183,7 @@ std::vector<std::pair<std::string, std::string>> cuda_kernel_report(int ordinal)
                          " free; winnow takes up to 0.8 of it unless --max-memory says otherwise")},
           {"dtypes", gpu.hopper() ? "f32, f16, bf16, f8" : "f32, f16, bf16"},
           {"products", gpu.hopper() ? "own, wgmma" : "own, mma.sync"},
+          {"bits", products_report(ordinal)},
           {"attention", gpu.hopper() ? "own, packed, wgmma" : "own, packed, mma.sync"}};
 }
 

@@ -12,12 +12,20 @@
 
 namespace winnow::cuda {
 
+// Kernels of products that are left out on a GPU (gemm.h), a bit each, by the products' type: what
+// the self test found (gemm_self_test.h).
+struct LeftOut {
+  uint32_t bf16 = 0, f16 = 0, f8 = 0;
+};
+
 struct Gpu {
   int ordinal = 0;
   std::string name;                                          // "NVIDIA H100 80GB HBM3"
   int major = 0, minor = 0;                                  // compute capability
   int processors = 0;                                        // streaming multiprocessors
   int64_t memory_bytes = 0, l2_bytes = 0, shared_bytes = 0;  // shared: a block's most
+
+  LeftOut left_out;
 
   bool hopper() const { return major == 9 && minor == 0; }
 };

@@ -42,10 +42,19 @@ struct GemmArgs {
   float* out_scales = nullptr;  // [m, n / 128]
 };
 
-// Queues the product. Throws kInvalidArgument for sizes and types that it cannot do, kInternal when
-// the driver refuses. Fast where n and k are multiples of 8 and rows of x, w and out start at 16
-// bytes; other 16-bit products go through a plain kernel, whatever m is.
-void gemm(const GemmArgs& args, cudaStream_t queue);
+// The kernels among which gemm picks, numbered: mma.sync's narrow and wide tile (gemm_mma.h), the
+// one for few rows (gemm_few.h), and from kGemmTiles on gemm_tiles() in their order.
+constexpr int kGemmPlain = -1;  // gemm_plain.h's: where no other can
+constexpr int kGemmNarrow = 0, kGemmWide = 1, kGemmFew = 2, kGemmTiles = 3;
+
+// Queues the product. without: kernels that are left out, a bit each: what the self test found.
+// Throws kInvalidArgument for sizes and types that it cannot do, kUnsupported for f8_e4m3 without
+// any kernel of it, kInternal when the driver refuses. Fast where n and k are multiples of 8 and
+// rows of x, w and out start at 16 bytes; other 16-bit products go through a plain kernel, whatever
+// m is.
+void gemm(const GemmArgs& args, cudaStream_t queue, uint32_t without = 0);
+// The kernel that gemm picks; asks no GPU. kGemmPlain of f8_e4m3: there is none.
+int gemm_pick(const GemmArgs& args, bool hopper, int processors, uint32_t without);
 
 // For tests, benchmarks and the self test at start: the same product by one tile shape of Hopper's,
 // among which `gemm` picks by m, n and k.
@@ -55,6 +64,7 @@ struct GemmTile {
   int cluster;     // blocks that share what they load
   int clocks;      // of a slice, all blocks at work
 };
+constexpr int kGemmMaxColsF8 = 128;  // wider tiles have none: more sums than registers
 std::span<const GemmTile> gemm_tiles();
 void gemm_by(const GemmTile& tile, const GemmArgs& args, cudaStream_t queue);
 

@@ -125,6 +125,4 @@ void gemm_mma_by(bool wide, const GemmArgs& a, cudaStream_t stream) {
          : launch<__nv_bfloat16, 1, 2, 1, 1, 16>(a, stream);
 }
 
-void gemm_mma(const GemmArgs& a, cudaStream_t stream) { gemm_mma_by(a.m > 64, a, stream); }
-
 }  // namespace winnow::cuda

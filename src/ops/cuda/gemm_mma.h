@@ -6,9 +6,8 @@
 
 namespace winnow::cuda {
 
-// n and k multiples of 8, rows of x and w at 16 bytes, pairs of out's columns at one word.
-void gemm_mma(const GemmArgs& args, cudaStream_t stream);
-// By the wide tile (of 128 x 128) or the narrow one, whatever m: for tests.
+// By the wide tile (of 128 x 128) or the narrow one (16 x 16). n and k multiples of 8, rows of x
+// and w at 16 bytes, pairs of out's columns at one word.
 void gemm_mma_by(bool wide, const GemmArgs& args, cudaStream_t stream);
 
 }  // namespace winnow::cuda

@@ -536,7 +536,7 @@ constexpr Choice choice(int clocks) {
            launch<__half, __half, kRows, kCols, kStages, kCluster>,
            nullptr,
            nullptr};
-  if constexpr (kCols <= 128) {  // more sums than registers otherwise
+  if constexpr (kCols <= kGemmMaxColsF8) {
     c.f8_bf16 = launch<__nv_fp8_e4m3, Bf16, kRows, kCols, kStages, kCluster>;
     c.f8_f16 = launch<__nv_fp8_e4m3, __half, kRows, kCols, kStages, kCluster>;
   }
@@ -607,26 +607,43 @@ void gemm_by(const GemmTile& tile, const GemmArgs& a, cudaStream_t queue) {
        " to ", a.out_type);
 }
 
-void gemm(const GemmArgs& a, cudaStream_t queue) {
+int gemm_pick(const GemmArgs& a, bool hopper, int processors, uint32_t without) {
+  if (!fits_engine(a)) return kGemmPlain;
+  const auto may = [&](int kernel) { return (without >> kernel & 1) == 0; };
+  if (hopper) {
+    if (may(kGemmFew) && is_few(a, processors)) return kGemmFew;
+    int best = kGemmPlain;
+    double least = 0;
+    for (size_t i = 0; i < kChoices.size(); ++i) {
+      const int kernel = kGemmTiles + static_cast<int>(i);
+      const GemmTile& tile = kChoices[i].tile;
+      if (!may(kernel) || !launch_of(kChoices[i], a)) continue;
+      double clocks = estimate(tile, a, processors);
+      // Half of it empty, and as many loads: only where no other is left.
+      if (a.m <= 64 && tile.rows > 64) clocks *= 1e6;
+      if (best == kGemmPlain || clocks < least) best = kernel, least = clocks;
+    }
+    if (best != kGemmPlain) return best;
+  }
+  if (a.type == DType::f8_e4m3) return kGemmPlain;
+  if (may(kGemmWide) && (a.m > 64 || !may(kGemmNarrow))) return kGemmWide;
+  return may(kGemmNarrow) ? kGemmNarrow : kGemmPlain;
+}
+
+void gemm(const GemmArgs& a, cudaStream_t queue, uint32_t without) {
   check_args(a);
   if (a.m == 0) return;
-  const bool hopper = compute_capability() / 10 == 9, fits = fits_engine(a);
-  require(a.type != DType::f8_e4m3 ||
-              (hopper && fits && (!a.out_scales || aligned(a.out, a.out_stride, 1))),
+  const bool f8 = a.type == DType::f8_e4m3, hopper = compute_capability() / 10 == 9;
+  require(!f8 || (hopper && fits_engine(a) && (!a.out_scales || aligned(a.out, a.out_stride, 1))),
           "gemm: f8_e4m3 wants compute capability 9.0 and rows at 16 bytes");
-  if (!fits) return gemm_plain(a, queue);
-  if (!hopper) return gemm_mma(a, queue);
-  const int processors = multiprocessors();
-  if (is_few(a, processors)) return gemm_few(a, queue);
-  Launch best = nullptr;
-  double least = 0;
-  for (const Choice& c : kChoices) {
-    if (a.m <= 64 && c.tile.rows > 64) continue;  // half of it empty, and as many loads
-    const Launch launch = launch_of(c, a);
-    const double clocks = estimate(c.tile, a, processors);
-    if (launch && (!best || clocks < least)) best = launch, least = clocks;
-  }
-  best(a, queue);
+  const int kernel = gemm_pick(a, hopper, multiprocessors(), without);
+  if (kernel >= kGemmTiles) return launch_of(kChoices[kernel - kGemmTiles], a)(a, queue);
+  if (kernel == kGemmFew) return gemm_few(a, queue);
+  if (kernel != kGemmPlain) return gemm_mma_by(kernel == kGemmWide, a, queue);
+  if (f8)
+    fail(Code::kUnsupported, "gemm: on this GPU no kernel of f8_e4m3 gives a row the same bits ",
+         "among any number of rows; winnow doctor says more");
+  gemm_plain(a, queue);
 }
 
 }  // namespace winnow::cuda

@@ -46,7 +46,8 @@ Tensor::Eighths eighths_of(const LinearArgs& a, CudaStream& stream) {
 void linear_16bit(const LinearArgs& a, Stream& stream) {
   const auto& w = static_cast<const CudaLinear&>(*a.weight);
   require(a.x_type == w.type, "linear: want x in the weights' type ", w.type, ", got ", a.x_type);
-  gemm(gemm_args(a, w), of(stream).queue());
+  const LeftOut& left_out = of(stream).gpu().left_out;
+  gemm(gemm_args(a, w), of(stream).queue(), w.type == DType::f16 ? left_out.f16 : left_out.bf16);
 }
 
 void linear_f8(const LinearArgs& a, Stream& stream) {
@@ -59,7 +60,7 @@ void linear_f8(const LinearArgs& a, Stream& stream) {
   args.x_scales = x.scales;
   args.w_scales = w.scales.get();
   args.out_scales = a.out_scales;
-  gemm(args, of(stream).queue());
+  gemm(args, of(stream).queue(), of(stream).gpu().left_out.f8);
 }
 
 }  // namespace winnow::cuda

@@ -53,7 +53,7 @@ double matrix_flops(Memory& memory) {
           .k = kSide,
           .type = DType::bf16,
           .out_type = DType::bf16},
-         stream.queue());
+         stream.queue(), stream.gpu().left_out.bf16);
   };
   for (int i = 0; i < 3; ++i) multiply();
   std::vector<float> milliseconds;
