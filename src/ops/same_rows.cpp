@@ -34,6 +34,7 @@ std::vector<bool> kernels_with_same_rows(std::span<const KernelRows> kernels, in
     if (!standard && kernel.any_number && !functions.back().empty()) standard = &functions.back();
   }
   std::vector<bool> kept;
+  kept.reserve(functions.size());
   for (const auto& function : functions) kept.push_back(standard && function == *standard);
   return kept;
 }
