@@ -46,9 +46,10 @@ struct Scheduler::Group {
   std::vector<Branch> branches;
   Call call;
   size_t next = 0;
-  int64_t common = 0;           // tokens that are computed once
-  bool open = false;            // branches may begin: their beginning runs before them, or is there
-  std::vector<int32_t> shared;  // pages of the common beginning, owned; the last may be part full
+  int64_t common = 0;  // tokens that are computed once
+  // Pages of the common beginning, owned; the last may be part full. Empty until it runs or is
+  // there: then branches may follow.
+  std::vector<int32_t> shared;
 
   // Why it must not go on, or null.
   std::exception_ptr lapsed(Clock::time_point now) const {
@@ -234,7 +235,7 @@ void Scheduler::drop_late() {
 // steps take prompts in the order in which they began, and a layer's keys and values are in their
 // pages before any is read. False: no pages for it now.
 bool Scheduler::open(const std::shared_ptr<Group>& group) {
-  if (group->open || group->common == 0) return true;
+  if (group->common == 0 || !group->shared.empty()) return true;
   PagePool& pool = state_->pool;
   const std::vector<int32_t>& ids = group->branches.front().ids;
   const std::span<const int32_t> common(ids.data(), static_cast<size_t>(group->common));
@@ -248,13 +249,13 @@ bool Scheduler::open(const std::shared_ptr<Group>& group) {
   const std::vector<int32_t> fresh = pool.take(need);
   pages.insert(pages.end(), fresh.begin(), fresh.end());
   state_->stats.cached_tokens += found * kPageTokens;
-  group->open = true;
   group->shared = pages;
   if (found * kPageTokens == group->common) return true;
   auto text = std::make_unique<Text>();
   text->group = group;
   text->ids.assign(common.begin(), common.end());
   text->prompt = group->common;
+  text->keeps = true;
   text->done = found * kPageTokens;
   text->pages = std::move(pages);
   pool.keep(text->pages);  // the group's may go back before it has ended
@@ -338,7 +339,6 @@ void Scheduler::give_back_shared() {
     Group& group = *state_->groups[i];
     state_->pool.release(group.shared);
     group.shared.clear();
-    group.open = false;
   }
 }
 
@@ -426,9 +426,7 @@ void Scheduler::settle(Step& step) {
     text.done += part.count;
     release_copied(text);
     if (!text.reader) {
-      if (text.left() > 0) continue;
-      text.keeps = true;
-      end(text, nullptr);
+      if (text.left() == 0) end(text, nullptr);
     } else if (part.row >= 0) {
       if (part.next && !part.error) {
         ++stats.new_tokens;

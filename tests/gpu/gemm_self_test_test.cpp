@@ -140,7 +140,7 @@ TEST_CASE("the self test leaves nothing out on this GPU, and doctor says so") {
 TEST_CASE("a product keeps its bits whichever kernels are left out") {
   GpuRig* rig = gpu_rig();
   if (!rig) return;
-  const bool hopper = cuda::find_gpu(0).hopper();
+  const cuda::Gpu gpu = cuda::find_gpu(0);
   for (const DType type : {DType::bf16, DType::f16})
     for (const int64_t m : {1, 5, 64, 65, 300}) {
       const int64_t n = 1024, k = 1088;
@@ -158,12 +158,9 @@ TEST_CASE("a product keeps its bits whichever kernels are left out") {
                                 .out_type = type};
       cuda::gemm(args, rig->stream.queue());
       const std::vector<std::byte> whole = out.raw();
-      int processors = 0;
-      cuda::check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0),
-                  "cudaDeviceGetAttribute");
       uint32_t without = 0;
       for (;;) {
-        const int picked = cuda::gemm_pick(args, hopper, processors, without);
+        const int picked = cuda::gemm_pick(args, gpu.hopper(), gpu.processors, without);
         if (picked == cuda::kGemmPlain) break;  // whose bits are its own
         CAPTURE(m);
         CAPTURE(picked);
