@@ -237,7 +237,8 @@ void Scheduler::drop_late() {
 bool Scheduler::open(const std::shared_ptr<Group>& group) {
   if (group->common == 0 || !group->shared.empty()) return true;
   PagePool& pool = state_->pool;
-  const std::vector<int32_t>& ids = group->branches.front().ids;
+  // Of one that waits: those before it took their ids along.
+  const std::vector<int32_t>& ids = group->branches[group->next].ids;
   const std::span<const int32_t> common(ids.data(), static_cast<size_t>(group->common));
   std::vector<int32_t> pages = pool.find(common);
   const auto found = static_cast<int64_t>(pages.size());

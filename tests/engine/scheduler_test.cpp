@@ -160,6 +160,36 @@ TEST_CASE("branches compute their common beginning once, with the bits of comput
   }
 }
 
+TEST_CASE("a beginning that gave its pages back between its branches is computed again") {
+  const Tiny tiny("tiny-llama");
+  const auto text = [](int32_t of, int64_t tokens) {  // two calls' beginnings of 77 tokens
+    std::vector<int32_t> ids(77, of);
+    for (int64_t t = 77; t < tokens; ++t)
+      ids.push_back(static_cast<int32_t>(3 + tokens % 7 + t % 50));
+    return ids;
+  };
+  // Both beginnings fit, and a short branch of each; then neither long one does beside the other.
+  Scheduler scheduler(tiny.network, cpu_kernels(best_isa()), 2, options(8));
+  std::vector<std::vector<int32_t>> texts;
+  std::vector<std::shared_ptr<Greedy>> readers;
+  for (const int32_t of : {7, 9}) {
+    std::vector<Branch> branches;
+    for (const int64_t tokens : {82, 150}) {
+      texts.push_back(text(of, tokens));
+      readers.push_back(std::make_shared<Greedy>(0));
+      branches.push_back({texts.back(), 0, readers.back()});
+    }
+    scheduler.submit(std::move(branches), {});
+  }
+  for (size_t i = 0; i < texts.size(); ++i) {
+    CHECK_FALSE(readers[i]->code());
+    Scheduler alone(tiny.network, cpu_kernels(best_isa()), 1, options(40));
+    const auto reader = submit(alone, texts[i], 0);
+    reader->wait();
+    CHECK(readers[i]->last == reader->last);
+  }
+}
+
 TEST_CASE("a step that fails ends what goes on behind it too, and no page is lost") {
   // Fails one pass, the first part of a beginning that its branches run behind.
   struct FailsOnce final : Decoder {
